@@ -181,7 +181,12 @@ export const exportSchemas = {
         .default(null)
         .meta(about('Message', 'Message of the commit; null: what is pushed')),
       datasets: z
-        .array(z.string().regex(HUB_REPOSITORY))
+        .array(
+          z
+            .string()
+            .regex(HUB_REPOSITORY)
+            .meta({ examples: ['user/name'] }),
+        )
         .default([])
         .meta(about('Datasets', 'Datasets on the hub that the rows come from, for the model card')),
     },

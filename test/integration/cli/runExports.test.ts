@@ -13,6 +13,8 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { exportRun } from '../../../extension/src/engine/export/runExports.js';
+import { silentReporter } from '../../../extension/src/engine/run/reporter.js';
 import { readEvents } from '../../../extension/src/engine/runFolder/eventLog.js';
 import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
 import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
@@ -196,6 +198,34 @@ describe('a run with exports', () => {
     expect(result.stderr).toContain(`${places[1]}: ${NOT_ITS_OWN}`);
     expect(readFileSync(notes, 'utf8')).toBe('mine');
     rmSync(notes);
+  });
+
+  test('its run.json stands for it, and what is there is looked at, not only whether something is there', async () => {
+    const lora = readFileSync(places[2]);
+    writeFileSync(places[2], 'mine');
+    const result = await tunewright(['export', join(folder, 'run.json')]);
+    expect(result.stderr).toContain(`${places[2]}: ${NOT_ITS_OWN}`);
+    expect(readFileSync(places[2], 'utf8')).toBe('mine');
+    writeFileSync(places[2], lora);
+  });
+
+  // In this process: a signal would come before or after the export that it is meant for.
+  test('a stop says what was written, and leaves the others as they were', async () => {
+    rmSync(places[0], { recursive: true });
+    const before = places.map(path => (existsSync(path) ? statSync(path).ino : 0));
+    const stop = new AbortController();
+    let begun = 0;
+    const onEvent = ({ type }: EngineEvent) => {
+      if (type === 'exporting' && ++begun === 3) stop.abort();
+    };
+    const engine = { backend: 'tensorflow', threads: null } as const;
+    const work = exportRun(folder, { all: true, engine, reporter: silentReporter, signal: stop.signal, onEvent });
+    await expect(work).rejects.toMatchObject({
+      code: 'cancelled',
+      message: `Stopped. Written before that: ${places[0]}, ${places[1]}. The other exports are as they were.`,
+    });
+    expect(made()[2]).toBe(before[2]);
+    expect(made()[1]).not.toBe(before[1]);
   });
 
   test('export RUN takes no other options, and needs a run with a result and a list', async () => {

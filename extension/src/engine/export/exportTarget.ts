@@ -16,6 +16,8 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   readonly writes: 'file' | 'folder' | 'elsewhere';
   /** Whether an entry needs adapters that can be merged into the base; by default, if it takes a model. */
   merges?(entry: Entry): boolean;
+  /** Of the names of its files. */
+  readonly ending?: string;
   /** What rules the export out for this base, whatever the adapters are. Quick; called before training. @throws InputError */
   checkBase?(source: ExportSource, entry: Entry): void;
   /** Name of the file or folder unless another one is given. */

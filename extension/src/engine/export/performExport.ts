@@ -1,7 +1,8 @@
 // Plans an export, or does it: nothing is overwritten without a word, and a result gets its name when it is complete. Called by
 // `merge`, `export` and the end of a run, for every target alike.
 import { existsSync, readdirSync, realpathSync, renameSync, rmSync, rmdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { homedir } from 'node:os';
+import { basename, dirname, join, sep } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { bytes as sizeText } from '../../core/units.js';
@@ -171,6 +172,22 @@ export function checkPlace(
   if (request && statOf(out) && realpathSync(request.source.base.path) === realpathSync(out))
     throw new InputError('this is the base model itself', { file: out, hint: 'Choose another file with --out.' });
   checkNewFile(out, force, folder ? '--name' : '--out');
+}
+
+/** @param key that names the place. @throws InputError if programs won't find a file by its name, or a shell was to complete it */
+export function checkPlaceName(out: string, { ending }: Pick<ExportTarget, 'ending'>, key: string): void {
+  if (out.split(sep).includes('~'))
+    throw new InputError('~ stands for the home folder only where the shell replaces it', {
+      file: out,
+      key,
+      hint: `Write it out: ${homedir()}.`,
+    });
+  if (ending !== undefined && !out.toLowerCase().endsWith(ending))
+    throw new InputError(`programs know such a file by the ending ${ending}`, {
+      file: out,
+      key,
+      hint: `Name it ${basename(out)}${ending}.`,
+    });
 }
 
 async function prepare({ source, entry, engine, reporter }: ExportRequest): Promise<void> {

@@ -17,10 +17,10 @@ import { checkNameLength } from '../files/newFolder.js';
 import { claimRun } from '../run/runProcess.js';
 import { EventWriter, readEvents } from '../runFolder/eventLog.js';
 import { RunFolder, exportsFolderIn, folderName } from '../runFolder/runFolder.js';
-import { isAsCertified } from './certificateFile.js';
+import { isAsCertified, readCertificate } from './certificateFile.js';
 import { waysWithoutMerge } from './mergedModel.js';
 import { openExportSource, type ExportSource } from './exportSource.js';
-import { checkPlace, performExport, placeOf } from './performExport.js';
+import { checkPlace, checkPlaceName, performExport, placeOf } from './performExport.js';
 import { exportTarget } from './targets/registry.js';
 
 /**
@@ -43,7 +43,7 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
     if (target.takes === 'adapter') {
       const form = method.storage === 'model' ? undefined : adapter.attached.asLora();
       if (typeof form === 'string' || !form)
-        refuse(`${form ?? `a ${method.peftType} result`} can't be expressed as LoRA`, WITHOUT_LORA);
+        refuse(`${form ?? `a result of ${method.peftType}`} can't be expressed as LoRA`, WITHOUT_LORA);
     } else if (method.storage !== 'model' && !method.merge && (target.merges?.(entry) ?? true))
       refuse(
         `${method.peftType} adds parts that can't be expressed as weights of the model`,
@@ -58,6 +58,7 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
     }
     const exports = exportsFolderIn(out);
     const place = placeOf({ source, entry, out: outOf(entry, run.resolvePath), folder: exports });
+    await refusing(run.path, `export.${i}.out`, () => checkPlaceName(place, target, 'out'));
     const other = [...taken.keys()].find(each => isWithin(place, each) || isWithin(each, place));
     if (other === place)
       refuse(`${place} is the place of export.${taken.get(place)} already`, 'Name another one.', 'out');
@@ -164,8 +165,8 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
       const target = exportTarget(entry.target);
       const request = { source, entry, out: outOf(entry, run.resolvePath), folder: folder.exports };
       const place = target.writes === 'elsewhere' ? null : placeOf(request);
-      const isDone = done.some(event => isDeepStrictEqual(event.entry, entry) && (place === null || existsSync(place)));
-      if (isDone && !options.all) {
+      const isDone = done.some(event => isDeepStrictEqual(event.entry, entry));
+      if (isDone && !options.all && (await isThere(place, own))) {
         answer.kept++;
         continue;
       }
@@ -183,7 +184,7 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
       } catch (error) {
         const failure = errorRecord(error);
         writer.write({ type: 'export_failed', target: entry.target, ...failure });
-        if (error instanceof CancelledError) throw error;
+        if (error instanceof CancelledError) throw stopped(answer.exported);
         answer.failures.push(failure);
       }
     }
@@ -193,6 +194,14 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
     writer.close();
     release();
   }
+}
+
+/** What stands after a stop: the one under way has left what was there as it was. */
+function stopped(exported: readonly Exported[]): CancelledError {
+  if (exported.length === 0)
+    return new CancelledError('Stopped; no export was written, and those that were there are unchanged.');
+  const places = exported.map(({ place }) => place).join(', ');
+  return new CancelledError(`Stopped. Written before that: ${places}. The other exports are as they were.`);
 }
 
 function outOf({ out }: ExportEntry, resolvePath: (path: string) => string): string | null {
@@ -206,6 +215,14 @@ function ownPlaces(events: readonly EngineEvent[]): ReadonlyMap<string, string |
       event.type === 'exported' && event.path !== null ? [[event.path, event.certificate]] : [],
     ),
   );
+}
+
+/** Whether an export is there as it was written, as far as its certificate is there to tell. */
+async function isThere(place: string | null, own: ReadonlyMap<string, string | null>): Promise<boolean> {
+  if (place === null) return true;
+  if (!existsSync(place)) return false;
+  const certificate = own.get(place) ?? null;
+  return certificate === null || readCertificate(certificate) === null || isAsCertified(place, certificate);
 }
 
 /** @throws InputError if something else is there by now: it isn't replaced */

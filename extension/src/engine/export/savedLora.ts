@@ -31,11 +31,11 @@ export function savedLora(saved: SavedAdapter, architecture: Architecture): Save
   const exportable = peftMethods.filter(({ asLora }) => asLora).map(({ peftType }) => peftType);
   const refuse = (what: string): never => {
     const hint = method.merge
-      ? 'Merge it into its base and convert the merged model: tunewright merge --model M --adapter A --out DIR.'
+      ? `Export the merged model instead: tunewright export --adapter ${folder} --to merged-gguf, merged-folder or merged-mlx.`
       : `Only ${exportable.join(', ')} adapters can be exported, and this method can't be merged either. ${waysWithoutMerge(method)}`;
     throw new InputError(`${what} can't be expressed in this format`, { file: folder, hint });
   };
-  const form = attached.asLora() ?? `a ${method.peftType} adapter`;
+  const form = attached.asLora() ?? `an adapter of ${method.peftType}`;
   if (typeof form === 'string') return refuse(form);
   checkAdapterTensors(saved, attached.plan('inference'));
   const read: ReadTensor = key => tensors.get(key)!.readFloat32();

@@ -1,6 +1,15 @@
-// Values that make a model useless are never written, whatever the target, and the advice for a type that can't hold a value or has lost
+// Values that make a model useless are never written, whatever the target, nor adapters on what they don't fit; and the advice for a type that can't hold a value or has lost
 // too much is one that the command accepts.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -79,6 +88,23 @@ it.each([NaN, Infinity, -Infinity])(
     expect(error.message).toContain('non-finite');
   },
 );
+
+it('an adapter that is named twice, or put on a base with other tokens, is refused', async () => {
+  const adapter = await adapterWith(0.5);
+  const open = (model: string | null, adapters: string[]) => openExportSource({ model, adapters }, '.', silentReporter);
+  const link = join(path, 'link');
+  symlinkSync(adapter, link);
+  expect((await inputErrorOf(() => open(null, [adapter, link]))).describe()).toMatch(/link: --adapter: .* named twice/);
+  const copy = join(path, 'other-tokens');
+  cpSync('media/models/tiny', copy, { recursive: true });
+  (await open(copy, [adapter])).close();
+  const tokenizer = JSON.parse(readFileSync(join(copy, 'tokenizer.json'), 'utf8'));
+  const { vocab } = tokenizer.model;
+  [vocab.e, vocab.t] = [vocab.t, vocab.e];
+  writeFileSync(join(copy, 'tokenizer.json'), JSON.stringify(tokenizer));
+  const error = await inputErrorOf(() => open(copy, [adapter]));
+  expect(error.message).toContain('was trained on embedded:tiny, which has other tokens');
+});
 
 it('finite values whose product is not are found when they are written', async () => {
   const source = await opened(await adapterWith(3e38, { lora_alpha: 64 }));

@@ -6,7 +6,7 @@ import { InputError } from '../../../core/inputError.js';
 import { lossCurve } from '../../../core/exports/lossCurve.js';
 import { modelCard, type ModelCard, type PushedContent } from '../../../core/exports/modelCard.js';
 import { HUB_REPOSITORY, type ExportEntryOf } from '../../../protocol/exportConfig.js';
-import { hubToken } from '../../hub/hubAccess.js';
+import { hubEndpoint, hubToken } from '../../hub/hubAccess.js';
 import { accountName, fileBytes, pushFiles, type PushedFile } from '../../hub/pushFiles.js';
 import { MODEL_CARD } from '../../models/modelCard.js';
 import { cardFacts, hubIdOf } from '../cardFacts.js';
@@ -37,8 +37,11 @@ export const hub: ExportTarget<Entry> = {
   merges: ({ content }) => content === 'folder' || content === 'gguf',
 
   checkBase(source, entry) {
+    const { content, dtype } = entry;
+    // A run's result is an adapter or, with FULL, a folder; which of them isn't known here.
+    checkOptions({ ...entry, dtype: content === null ? null : dtype }, content ?? 'adapter');
     repositoryOf(source, entry, UNKNOWN_ACCOUNT);
-    if (entry.content === 'gguf') checkGgufBase(source);
+    if (content === 'gguf') checkGgufBase(source);
   },
 
   fileName: ({ name }) => `${name}-hub`,
@@ -67,6 +70,8 @@ export const hub: ExportTarget<Entry> = {
     if (token === undefined) throw new InputError(`there is no ${NO_TOKEN.what.slice(3)}`, { hint: NO_TOKEN.hint });
     const { signal, reporter, force } = context;
     const content = contentOf(source, entry);
+    const waiting = () => reporter.progress('wait', 0, null, hubEndpoint());
+    waiting();
     const repo = repositoryOf(source, entry, entry.repo ?? (await accountName(token, signal)));
     const { files: made, ...written } = await makeContent(source, entry, content, context);
     const weights = made.map(({ path }) => path);
@@ -74,6 +79,7 @@ export const hub: ExportTarget<Entry> = {
       ...made.filter(({ path }) => path !== MODEL_CARD),
       ...descriptionOf(source, entry, content, { repo, weights, comparisons: written.comparisons }),
     ];
+    waiting();
     const {
       url,
       commit,
@@ -109,7 +115,8 @@ function repositoryOf({ name }: ExportSource, { repo }: Entry, account: string):
 }
 
 /** @throws InputError if this source can't be pushed so */
-function contentOf({ base, adapters }: ExportSource, { content }: Entry): PushedContent {
+function contentOf({ base, adapters }: ExportSource, entry: Entry): PushedContent {
+  const { content } = entry;
   const own = adapters.length > 0 ? 'adapter' : base.format === 'gguf' ? 'gguf' : 'folder';
   if (content === 'adapter' && adapters.length !== 1)
     throw new InputError(adapters.length === 0 ? 'there is no adapter' : 'only one adapter can be pushed', {
@@ -117,7 +124,23 @@ function contentOf({ base, adapters }: ExportSource, { content }: Entry): Pushed
       key: 'content',
       hint: 'Push the model instead: content folder or gguf.',
     });
+  checkOptions(entry, content ?? own);
   return content ?? own;
+}
+
+/** @throws InputError on an option of another content */
+function checkOptions({ type, dtype }: Entry, content: PushedContent): void {
+  const [key, of] =
+    type !== 'own' && content !== 'gguf'
+      ? ['type', 'gguf']
+      : dtype !== null && content !== 'folder'
+        ? ['dtype', 'folder']
+        : [];
+  if (key === undefined) return;
+  throw new InputError(`this is for the content ${of}, and what is pushed is the content ${content}`, {
+    key: `--${key}`,
+    hint: `Leave it out, or choose --content ${of}.`,
+  });
 }
 
 /** Whether the files of the base itself are what is pushed. */
