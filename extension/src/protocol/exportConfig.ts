@@ -36,7 +36,7 @@ export const GGUF_MATRIX_TYPES = [
 export type GgufMatrixType = (typeof GGUF_MATRIX_TYPES)[number];
 
 /** `user/name`, as the hub allows it. */
-const HUB_REPOSITORY = /^[A-Za-z0-9][\w-]*(\.[\w-]+)*\/[A-Za-z0-9_][\w.-]{0,95}$/;
+export const HUB_REPOSITORY = /^[A-Za-z0-9][\w-]*(\.[\w-]+)*\/[A-Za-z0-9_][\w.-]{0,95}$/;
 
 const out = {
   out: z
@@ -52,14 +52,36 @@ const ggufType = z
   .default('own')
   .meta(about('Type', 'Type of the matrices; own: that of the base'));
 
-/** The options of a target, with the place that all have. */
+/** The options of a target, with its place. */
 function target<Name extends string, Options extends z.ZodRawShape>(
   name: Name,
   { title, description }: { title: string; description: string },
   options: Options,
 ) {
+  return placed(name, { title, description }, options, out);
+}
+
+/** The same of one that has a place of its own: null is what older run files have. */
+function elsewhere<Name extends string, Options extends z.ZodRawShape>(
+  name: Name,
+  { title, description }: { title: string; description: string },
+  options: Options,
+) {
+  const none = z
+    .null()
+    .default(null)
+    .meta(about('Place', `${title} has a place of its own`));
+  return placed(name, { title, description }, options, { out: none });
+}
+
+function placed<Name extends string, Options extends z.ZodRawShape, Place extends z.ZodType>(
+  name: Name,
+  { title, description }: { title: string; description: string },
+  options: Options,
+  place: { out: Place },
+) {
   const named = { target: z.literal(name).meta(about(title, description)) };
-  return z.strictObject({ ...named, ...options, ...out }).meta(about(title, description));
+  return z.strictObject({ ...named, ...options, ...place }).meta(about(title, description));
 }
 
 const installedName = (what: string) => ({
@@ -106,16 +128,16 @@ export const exportSchemas = {
     about('LoRA for MLX', 'The adapter alone as a folder, used with the base by mlx-lm'),
     {},
   ),
-  ollama: target('ollama', about('Ollama', 'The merged model, installed in Ollama on this machine'), {
+  ollama: elsewhere('ollama', about('Ollama', 'The merged model, installed in Ollama on this machine'), {
     type: ggufType,
     ...installedName('Name of the model in Ollama'),
   }),
-  lm_studio: target(
+  lm_studio: elsewhere(
     'lm_studio',
     about('LM Studio', 'The merged model, in the models folder of LM Studio on this machine'),
     { type: ggufType, ...installedName('Folder of the model in LM Studio, with or without a publisher') },
   ),
-  hub: target(
+  hub: elsewhere(
     'hub',
     about(
       'Hugging Face Hub',
@@ -159,7 +181,12 @@ export const exportSchemas = {
         .default(null)
         .meta(about('Message', 'Message of the commit; null: what is pushed')),
       datasets: z
-        .array(z.string().regex(HUB_REPOSITORY))
+        .array(
+          z
+            .string()
+            .regex(HUB_REPOSITORY)
+            .meta({ examples: ['user/name'] }),
+        )
         .default([])
         .meta(about('Datasets', 'Datasets on the hub that the rows come from, for the model card')),
     },

@@ -34,6 +34,11 @@ const cardSchema = z.object({
 });
 export type ExportCard = z.infer<typeof cardSchema>;
 
+/** Whether it is always written to the same place, such as another program's folder. */
+export function hasOwnPlace({ schema }: Pick<ExportCard, 'schema'>): boolean {
+  return !('out' in ((schema['properties'] ?? {}) as object));
+}
+
 const stateSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('choosing') }),
   z.object({ kind: z.literal('running'), phase: z.string().nullable(), share: z.number().nullable() }),

@@ -205,6 +205,14 @@ test('options without effect are refused, by merge and export alike', async () =
   expectRefusal(await tunewright([...folder, '--force']), '--force', 'A folder is never replaced');
   expectRefusal(await tunewright([...folder, '--type', 'q8_0']), '--type', 'Hugging Face folder takes --dtype');
   expectRefusal(await tunewright([...folder.slice(0, -1), '']), '--out', 'is empty');
+  const own = ['export', '--model', media('models/tiny')];
+  expectRefusal(await tunewright([...own, '--to', 'ollama', '--name', '']), '--name', 'must be non-empty text');
+  expectRefusal(await tunewright([...own, '--to', 'merged-gguf', '--out', place.file('x')]), '.gguf', 'Name it x.gguf');
+  expectRefusal(
+    await tunewright([...own, '--to', 'mlx', '--out', '~/x']),
+    '--out',
+    '~ stands for the home folder only',
+  );
   expectRefusal(await tunewright([...folder, '--adapter', '']), '--adapter', 'is empty');
   const gguf = ['merge', '--model', media('models/tiny'), '--out', place.file('unused.gguf'), '--no-compare'];
   expectRefusal(await tunewright([...gguf, '--general-texts', 'a.jsonl']), '--general-texts', 'Leave out --no-compare');

@@ -82,7 +82,7 @@ test('the adapter of a run, private, with its card and curve', async () => {
 });
 
 test('a card that somebody has changed stays, unless it is to be replaced', async () => {
-  await pushed(run);
+  expect((await push(join(run, 'run.json'))).stderr).toContain(`Waiting for ${hub.url}`);
   const changed = `${card('user/pirate')}My own words.\n`;
   files('user/pirate').set('README.md', Buffer.from(changed));
   const { code, stdout, stderr } = await push(run);
@@ -139,7 +139,10 @@ test('a dry run asks nobody, and says what would be uploaded', async () => {
 test('what is wrong is said before anything is sent', async () => {
   const env = { ...environment(), HF_TOKEN: '' };
   expectRefusal(await tunewright(['push', run], { env }), /access token[\s\S]*HF_TOKEN/);
-  expectRefusal(await push(run, '--repo', 'pirate'), '--repo');
+  expectRefusal(await push(run, '--repo', 'pirate'), '--repo: must be text such as user/name');
+  expectRefusal(await push(run, '--datasets', 'a,b'), '--datasets: must be text such as user/name');
+  expectRefusal(await push(run, '--content', 'folder', '--type', 'q8_0'), '--type', 'content folder', '--content gguf');
+  expectRefusal(await push(run, '--dtype', 'float16'), '--dtype', 'content adapter', '--content folder');
   expectRefusal(await push(run, '--public', '--private'), '--public');
   expectRefusal(await push(base, '--content', 'adapter'), 'no adapter');
   expectRefusal(await push(place.file('missing')), 'missing');

@@ -1,12 +1,24 @@
 // `"export"` in a run file, as processes: refused before training where it can't work, done when the run has completed, done again by
 // `export RUN`, and a failure that leaves the result of the run as it is.
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { exportRun } from '../../../extension/src/engine/export/runExports.js';
+import { silentReporter } from '../../../extension/src/engine/run/reporter.js';
 import { readEvents } from '../../../extension/src/engine/runFolder/eventLog.js';
 import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
 import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
+import { startPrograms } from '../../support/installedPrograms.js';
 
 // The machine may be busy.
 vi.setConfig({ testTimeout: 240_000 });
@@ -63,6 +75,45 @@ describe('refused before training', () => {
     place.write('taken.gguf', 'mine');
     await refusedBy([{ target: 'adapter_gguf', out: 'taken.gguf' }], undefined, 'export.0.out', 'this file exists');
     await refusedBy([{ target: 'mlx' }, { target: 'mlx' }], undefined, 'export.1.out', 'export.0 already');
+    const within = [
+      { target: 'folder', out: 'both' },
+      { target: 'gguf', out: 'both/x.gguf' },
+    ];
+    await refusedBy(within, undefined, 'export.1.out', 'one within the other');
+  });
+
+  test('a place where nothing can be written when the run has ended', async () => {
+    const gguf = (out: string) => [{ target: 'gguf', out }];
+    const ofRun = 'in the folder of the run itself';
+    await refusedBy(gguf('refused-run/adapter/x.gguf'), undefined, 'export.0.out', ofRun, 'exports/');
+    await refusedBy([{ target: 'folder', out: 'refused-run/exports' }], undefined, 'export.0.out', ofRun);
+    place.write('a-file', 'mine');
+    await refusedBy(gguf('a-file/x.gguf'), undefined, 'export.0.out', 'a part of the path is a file');
+    await refusedBy(gguf(`${'n'.repeat(230)}.gguf`), undefined, 'export.0.out', 'a name has 235 bytes');
+    symlinkSync(place.file('nowhere'), place.file('dangling'));
+    await refusedBy(gguf('dangling'), undefined, 'export.0.out', 'a link to something that does not exist');
+    await refusedBy([{ target: 'folder', out: 'dangling' }], undefined, 'export.0.out', 'a link to something');
+    const long = await tunewright(train(runFile('n'.repeat(240), [{ target: 'gguf' }]), 'refused-run'));
+    expectRefusal(long, ': name: ', 'bytes', 'Choose a shorter name');
+    expect(existsSync(place.file('refused-run'))).toBe(false);
+  });
+
+  test('a place for what has its own', async () => {
+    for (const target of ['ollama', 'lm_studio', 'hub'])
+      await refusedBy([{ target, out: 'x' }], undefined, 'export.0.out', 'must be null', 'has a place of its own');
+  });
+
+  test('a name that Ollama has already', async () => {
+    const programs = await startPrograms();
+    try {
+      programs.ollama.models.set('pirate:latest', { digest: '', template: null, parameters: {} });
+      const run = runFile('refused', [{ target: 'ollama', name: 'pirate' }]);
+      const result = await tunewright(train(run, 'refused-run'), { env: programs.env });
+      expectRefusal(result, 'refused.json', 'export.0.name', 'there is a model of this name already');
+      expect(existsSync(place.file('refused-run'))).toBe(false);
+    } finally {
+      programs.close();
+    }
   });
 });
 
@@ -147,6 +198,34 @@ describe('a run with exports', () => {
     expect(result.stderr).toContain(`${places[1]}: ${NOT_ITS_OWN}`);
     expect(readFileSync(notes, 'utf8')).toBe('mine');
     rmSync(notes);
+  });
+
+  test('its run.json stands for it, and what is there is looked at, not only whether something is there', async () => {
+    const lora = readFileSync(places[2]);
+    writeFileSync(places[2], 'mine');
+    const result = await tunewright(['export', join(folder, 'run.json')]);
+    expect(result.stderr).toContain(`${places[2]}: ${NOT_ITS_OWN}`);
+    expect(readFileSync(places[2], 'utf8')).toBe('mine');
+    writeFileSync(places[2], lora);
+  });
+
+  // In this process: a signal would come before or after the export that it is meant for.
+  test('a stop says what was written, and leaves the others as they were', async () => {
+    rmSync(places[0], { recursive: true });
+    const before = places.map(path => (existsSync(path) ? statSync(path).ino : 0));
+    const stop = new AbortController();
+    let begun = 0;
+    const onEvent = ({ type }: EngineEvent) => {
+      if (type === 'exporting' && ++begun === 3) stop.abort();
+    };
+    const engine = { backend: 'tensorflow', threads: null } as const;
+    const work = exportRun(folder, { all: true, engine, reporter: silentReporter, signal: stop.signal, onEvent });
+    await expect(work).rejects.toMatchObject({
+      code: 'cancelled',
+      message: `Stopped. Written before that: ${places[0]}, ${places[1]}. The other exports are as they were.`,
+    });
+    expect(made()[2]).toBe(before[2]);
+    expect(made()[1]).not.toBe(before[1]);
   });
 
   test('export RUN takes no other options, and needs a run with a result and a list', async () => {

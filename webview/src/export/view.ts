@@ -10,6 +10,7 @@ import {
   chooseExport,
   openExportPlace,
   startExport,
+  hasOwnPlace,
   type ExportCard,
   type ExportSnapshot,
   type ExportState,
@@ -169,7 +170,7 @@ export class ExportView {
       change.setAttribute('aria-label', `Change the place of ${title}`);
       const taken = out === null && plan?.taken === true && state.kind === 'choosing';
       this.place.replaceChildren(
-        ...['Written to ', h('code', {}, path), ' ', isRunning ? '' : change].filter(Boolean),
+        ...['Written to ', h('code', {}, path), ' ', isRunning || hasOwnPlace(card) ? '' : change].filter(Boolean),
         ...(taken
           ? [h('span', { class: 'muted' }, ' There is something of that name already: you will be asked.')]
           : []),

@@ -11,6 +11,7 @@ const PHASES: Readonly<Record<string, string>> = {
   write: 'Writing',
   compare: 'Comparing with the original',
   install: 'Installing',
+  wait: 'Waiting for the hub',
   upload: 'Uploading',
 };
 

@@ -49,7 +49,7 @@ export interface OllamaAddress {
 
 /**
  * Where Ollama's server is, from the value of OLLAMA_HOST.
- * @throws InputError for another scheme than http and https
+ * @throws InputError for another scheme than http and https, and for what is no address
  */
 export function ollamaAddress(variable: string | undefined): OllamaAddress {
   const value = (variable ?? '')
@@ -73,8 +73,14 @@ export function ollamaAddress(variable: string | undefined): OllamaAddress {
   // Addresses that a server listens on, and none, mean this machine.
   const host = named === '' || named === '0.0.0.0' ? '127.0.0.1' : named === '::' ? '::1' : named;
   const port = /^\+?\d+$/.test(number ?? '') && Number(number) <= 65535 ? String(Number(number)) : defaultPort;
+  const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path.replace(/\/+$/, '')}`;
+  if (!URL.canParse(url))
+    throw new InputError(`${JSON.stringify(value)} is not an address`, {
+      key: 'OLLAMA_HOST',
+      hint: 'Set it to one such as 127.0.0.1:11434.',
+    });
   return {
-    url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path.replace(/\/+$/, '')}`,
+    url,
     isLoopback: isLoopbackHost(host),
   };
 }

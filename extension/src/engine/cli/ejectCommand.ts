@@ -7,6 +7,7 @@ import { readRunFile } from '../run/readRunFile.js';
 import { progressDisplay } from './progressDisplay.js';
 import { interruptible } from './failure.js';
 import { printAnswer } from './print.js';
+import { runFileGiven } from './runPaths.js';
 
 interface EjectFlags {
   out: string;
@@ -18,7 +19,7 @@ export function registerEjectCommand(program: Command): void {
   program
     .command('eject')
     .description('write a run as a Python program with Transformers and PEFT: same rows, order, start and schedule')
-    .argument('<run>', 'run file, or run.json of a run')
+    .argument('<run>', 'run file, or folder of a run')
     .requiredOption('--out <file>', 'the program, NAME.py; NAME.start and NAME.data are written beside it')
     .option('--force', 'replace existing files')
     .option('--json', 'print one JSON object')
@@ -35,7 +36,7 @@ async function eject(runFile: string, flags: EjectFlags): Promise<void> {
       hint: `Name it ${flags.out}.py.`,
     });
   const progress = progressDisplay();
-  const run = readRunFile(runFile);
+  const run = readRunFile(runFileGiven(runFile));
   try {
     const { files, steps, differences, wantsFolder } = await interruptible(signal =>
       ejectRun(run, { out, force: flags.force ?? false, reporter: progress, signal }),

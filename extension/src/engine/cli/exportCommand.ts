@@ -11,6 +11,7 @@ import { exportedText, planAll, runExport, withExportOptions, type ExportFlags }
 import { interruptible } from './failure.js';
 import { printAnswer, printNote } from './print.js';
 import { progressDisplay } from './progressDisplay.js';
+import { runFolderGiven } from './runPaths.js';
 import { exportFailureText } from './runDisplay.js';
 
 export function registerExportCommand(program: Command): void {
@@ -74,8 +75,9 @@ function refuseOthers(command: Command, allowed: readonly string[], hint: string
   if (other) throw new InputError('this option has no effect here', { key: other.long!, hint });
 }
 
-async function exportListed(folder: string, flags: ExportFlags, command: Command): Promise<void> {
+async function exportListed(given: string, flags: ExportFlags, command: Command): Promise<void> {
   refuseOthers(command, ['force', 'json', 'backend', 'threads'], 'What the exports of a run are is in its run.json.');
+  const folder = runFolderGiven(given);
   const progress = progressDisplay();
   const exports = await interruptible(signal =>
     exportRun(folder, {

@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { certificateReasons, certificateTable, verdictText } from '../../core/exports/certificateText.js';
 import { installedText } from '../../core/exports/installedAnswers.js';
 import { commandOfExport } from '../../core/exports/llamaCppCommand.js';
-import { expected } from '../../core/forms/formField.js';
+import { expected, JSON_WORDS, type ValueWords } from '../../core/forms/formField.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
@@ -14,7 +14,14 @@ import { bytes as sizeText } from '../../core/units.js';
 import type { Exported, ExportPlan, ExportPlans } from '../../protocol/exportAnswers.js';
 import { exportSchemas, type ExportEntry, type ExportName } from '../../protocol/exportConfig.js';
 import { openExportSource } from '../export/exportSource.js';
-import { checkPlace, performExport, planExport, planExports, type ExportRequest } from '../export/performExport.js';
+import {
+  checkPlace,
+  checkPlaceName,
+  performExport,
+  planExport,
+  planExports,
+  type ExportRequest,
+} from '../export/performExport.js';
 import { exportTarget, exportTargets } from '../export/targets/registry.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
@@ -117,8 +124,24 @@ function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
   const parsed = exportSchemas[target].safeParse(entry);
   if (parsed.success) return parsed.data;
   const key = String(parsed.error.issues[0]!.path[0]);
-  throw new InputError(`must be ${expected(propertiesOf(target)[key]!)}`, { key: flagOf(key) });
+  const schema = propertiesOf(target)[key]!;
+  throw new InputError(`must be ${expected({ ...schema, anyOf: undefined, ...givenValue(schema) }, FLAG_WORDS)}`, {
+    key: flagOf(key),
+  });
 }
+
+/** What can be given, without null, which is to leave the option out. */
+function givenValue(schema: JsonSchema): JsonSchema {
+  const given = schema.anyOf?.find(({ type }) => type !== 'null') ?? {};
+  return { ...given, examples: schema.examples };
+}
+
+/** Of an option. */
+const FLAG_WORDS: ValueWords = {
+  ...JSON_WORDS,
+  fixed: String,
+  list: items => `${items}, several with spaces between them`,
+};
 
 /** Does what the flags say, or plans it, and prints the answer. @param facts more of it for --json */
 export async function runExport(
@@ -130,6 +153,7 @@ export async function runExport(
   const out = flags.out === undefined ? null : resolve(flags.out);
   const force = flags.force ?? false;
   // Before a model is opened, or even downloaded.
+  if (out !== null) checkPlaceName(out, exportTarget(target), '--out');
   if (out !== null && !flags.dryRun) checkPlace(out, exportTarget(target), null, force);
   await withSource(flags, async (opened, signal) => {
     const request = { ...opened, entry, out };

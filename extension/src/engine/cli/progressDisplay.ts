@@ -13,6 +13,7 @@ const PHASES: Record<string, string> = {
   write: 'Writing',
   compare: 'Comparing',
   install: 'Installing',
+  wait: 'Waiting for',
   upload: 'Uploading',
 };
 

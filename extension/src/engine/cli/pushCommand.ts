@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { InputError } from '../../core/inputError.js';
 import { isAdapterFolder } from '../inspect/inspectAdapter.js';
+import { runFolderGiven } from './runPaths.js';
 import { runExport, withExportOptions, type ExportFlags } from './exportOptions.js';
 
 export function registerPushCommand(program: Command): void {
@@ -34,7 +35,7 @@ function push(source: string, { public: isPublic, ...flags }: ExportFlags & { pu
 
 /** What of a source is the model, and what the adapter. @throws InputError if it is neither */
 function pathsOf(source: string, model: string | undefined): Pick<ExportFlags, 'model' | 'adapter'> {
-  const path = resolve(source);
+  const path = runFolderGiven(resolve(source));
   if (!existsSync(path)) throw new InputError('this does not exist', { file: path });
   const candidates = [path, join(path, 'adapter'), join(path, 'model')];
   const adapter = candidates.find(isAdapterFolder);

@@ -71,7 +71,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
       onEvent,
       check: prepared => {
         exports = prepared.run.config.export.length;
-        checkRunExports(prepared, out);
+        return checkRunExports(prepared, out);
       },
       signal: stop.signal,
     });

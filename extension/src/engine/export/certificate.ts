@@ -16,7 +16,7 @@ import { tokenizerOf } from '../run/openModel.js';
 import type { Reporter } from '../run/reporter.js';
 import { meanDivergence, tokenDifferences, type ComparedModel, type TokenDifferences } from './compareModels.js';
 import { EXACT, compareTexts, type Language } from './compareTexts.js';
-import { klBound, type KlBound } from './exportBounds.js';
+import { klBound } from './exportBounds.js';
 import { exportDiffers } from './exportDiffers.js';
 import { heldOut, type HeldOut } from './heldOut.js';
 import { embeddingRowsOf, mergeAdapters, type MergedModel } from './mergedModel.js';
@@ -31,6 +31,8 @@ export interface CertifyOptions {
   generalTexts: string | null;
   /** Folder of the run that is exported, or null. */
   run: string | null;
+  /** How a type with more bits than these is chosen; null: there is none. */
+  finer?(types: Iterable<string>): string | null;
 }
 
 export interface Certified {
@@ -66,7 +68,7 @@ export async function certifyModel(
     const hasBase = merged.adapters.length > 0 && embeddingRowsOf(merged) === merged.model.architecture.vocabSize;
     const others = hasBase ? [{ model: merged.model, options: {} }] : [];
     const compared = await comparePasses(mergedOnBase(merged), [{ model, options: {} }, ...others], rows, options);
-    const { comparisons, rounding } = judged(compared, rows, klBound(types), merged.files);
+    const { comparisons, rounding } = judged(compared, rows, types, merged.files, options);
     return { comparisons: [layers, ...texts, ...comparisons], rounding, seconds: secondsSince(began) };
   } finally {
     model.dispose();
@@ -120,7 +122,7 @@ async function compareAdapters(
   const rows = await rowsFor(merged, languageOf(files), options);
   const read = { model, options: { replaced: computedOnUse(withFactors(model, factors)) } };
   const compared = await comparePasses(mergedOnBase(merged), [read, { model, options: {} }], rows, options);
-  const { comparisons, rounding } = judged(compared, rows, klBound(['F32']), files);
+  const { comparisons, rounding } = judged(compared, rows, ['F32'], files, options);
   const template = ownTemplate(files, options.reporter);
   return { comparisons: [tensors, ...template, ...comparisons], rounding, seconds: secondsSince(began) };
 }
@@ -182,24 +184,30 @@ async function comparePasses(
   return tokenDifferences(reference, others, [...rows, ...answers]);
 }
 
-/** @throws CodedError if the difference is above the bound */
+/**
+ * @throws CodedError if the difference is above the bound, InputError if either model answers with NaN
+ */
 function judged(
   compared: TokenDifferences[] | null,
   { rows, named, answers }: HeldOut,
-  { most, why }: KlBound,
+  types: Iterable<string>,
   source: ModelFiles,
+  { finer }: CertifyOptions,
 ): Pick<Certified, 'comparisons' | 'rounding'> {
   if (!compared) return { comparisons: [notCompared('kl', 'token', '--no-compare')], rounding: null };
+  const { most, why } = klBound(types);
   const tokens = labelsOf(rows);
   const [kl, adapterKl = null] = compared.map(({ divergences }) => meanDivergence(divergences.subarray(0, tokens)));
   const off = compared[0]!;
-  if (!(kl! <= most)) {
+  if (!Number.isFinite(kl))
+    throw new InputError(`the model computes non-finite values on ${named}, so nothing was written`, {
+      file: source.path,
+      hint: 'Its weights, or those of the adapter, are damaged or too large: tunewright evaluate says which.',
+    });
+  if (kl! > most) {
     const problem = `it differs by ${kl!.toPrecision(3)} nats per token on ${named}, and may by ${most} (${why})`;
-    throw exportDiffers(
-      problem,
-      source,
-      'Choose a type with more bits; for a GGUF file, --touched q8_0 does so for what an adapter changes. --no-compare writes it all the same.',
-    );
+    const advice = finer?.(types) ?? null;
+    throw exportDiffers(problem, source, advice === null ? REPORT : `For more bits, ${advice}.`);
   }
   const comparisons: Comparison[] = [
     {

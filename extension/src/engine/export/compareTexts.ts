@@ -90,6 +90,11 @@ function compareTemplates(source: Language, { tokenizer: written }: Language): C
   return { what: 'chat template', compared, unit: 'template', with: 'that of the model', ...EXACT };
 }
 
+/** Whether texts in many scripts have the same ids. */
+export function haveSameTokens(tokenizer: TextTokenizer, other: TextTokenizer): boolean {
+  return TEXTS.every(text => String(tokenizer.encode(text)) === String(other.encode(text)));
+}
+
 function firstDifferentLine(text: string, other: string): number {
   const lines = other.split('\n');
   return text.split('\n').findIndex((line, i) => line !== lines[i]) + 1 || lines.length;

@@ -12,6 +12,7 @@ import { createRng } from '../data/rng.js';
 import { openBackend } from '../backend/openBackend.js';
 import { pythonProgram, START_FILES, type PythonRun } from './pythonProgram.js';
 import { asInputError, writeFileAtomically } from '../files/atomicFile.js';
+import { finiteValues } from '../files/finiteValues.js';
 import { writeChatTemplates } from '../files/huggingfaceFolder.js';
 import { writeDeviceTensors } from '../files/safetensors.js';
 import { modelOnFiles } from '../models/loadModel.js';
@@ -187,7 +188,10 @@ async function writeStart(
     purpose: 'training',
     rng: createRng(training.seed).fork('adapter'),
     tokenize: text => onDisk.tokenizer.encode(text),
-    values: ({ key }) => start?.tensors.get(key)?.readFloat32(),
+    values: ({ key }) => {
+      const tensor = start?.tensors.get(key);
+      return tensor && finiteValues(tensor);
+    },
   });
   owned.own(adapter, opened => opened.dispose());
   const saved = adapter.exportTensors();

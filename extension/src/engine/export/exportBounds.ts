@@ -25,6 +25,13 @@ const BOUNDS: Readonly<Record<string, KlBound>> = {
   Q4_0: { most: 1, why: bits(4) },
 };
 
+/** The coarsest type, and those with more bits, the fewest first. */
+export function finerTypes(types: Iterable<string>): [coarsest: string, finer: string[]] {
+  const mostOf = (type: string) => BOUNDS[type]!.most;
+  const coarsest = [...types].reduce((worst, type) => (mostOf(type) > mostOf(worst) ? type : worst), 'F32');
+  return [coarsest, ['Q8_0', 'F16', 'F32'].filter(type => mostOf(type) < mostOf(coarsest))];
+}
+
 /** The bound of the coarsest type. */
 export function klBound(types: Iterable<string>): KlBound {
   const bounds = [...types].map(type => BOUNDS[type]!);

@@ -1,16 +1,19 @@
 // What is exported: a base and the adapters on top of it, opened. Called by performExport.ts's callers: `merge`, `export` and the end
 // of a run.
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { haveSameTokens } from './compareTexts.js';
+import { readTokenizer } from '../files/huggingfaceFolder.js';
+import { finiteValues } from '../files/finiteValues.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { readAdapterFolder } from '../inspect/inspectAdapter.js';
 import { countParameters, type Architecture } from '../models/architecture.js';
 import { architectureOfFiles } from '../models/loadModel.js';
 import { openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
-import { findModelFiles } from '../run/openModel.js';
-import type { Reporter } from '../run/reporter.js';
+import { findModelFiles, tokenizerOf } from '../run/openModel.js';
+import { silentReporter, type Reporter } from '../run/reporter.js';
 import { folderName, runFolderOf } from '../runFolder/runFolder.js';
 import type { Origin } from './provenance.js';
 
@@ -21,6 +24,8 @@ export interface ExportSource {
   adapters: readonly SavedAdapter[];
   /** Folder of the run whose result or checkpoint is exported; null if it isn't of a run. */
   run: string | null;
+  /** Name of a run that has not begun yet, whose result will be exported. */
+  planned?: string;
   /** For the names of files: that of the run, of the adapter or of the model. */
   name: string;
   close(): void;
@@ -32,7 +37,7 @@ export interface SourcePaths {
   adapters: readonly string[];
 }
 
-/** @param baseDir what a relative path of the model is relative to. @throws InputError if a part of it is missing or wrong */
+/** @param baseDir what a relative path of the model is relative to. @throws InputError if a part of it is missing or wrong, or an adapter has a value that is infinite or NaN */
 export async function openExportSource(
   { model, adapters }: SourcePaths,
   baseDir: string,
@@ -40,6 +45,14 @@ export async function openExportSource(
   allowDownload = true,
 ): Promise<ExportSource> {
   const base = await findModelFiles(model ?? baseOf(adapters), baseDir, reporter, allowDownload);
+  const real = adapters.map(folder => (existsSync(folder) ? realpathSync(folder) : resolve(folder)));
+  const twice = adapters.find((_, i) => real.indexOf(real[i]!) < i);
+  if (twice !== undefined)
+    throw new InputError('this adapter is named twice', {
+      file: twice,
+      key: '--adapter',
+      hint: 'Name it once; to double its weight, use tunewright combine.',
+    });
   const opened: SavedAdapter[] = [];
   const close = () => {
     for (const each of opened) each.close();
@@ -49,6 +62,8 @@ export async function openExportSource(
     const architecture = architectureOfFiles(base);
     for (const folder of adapters)
       opened.push(openAdapter(folder, architecture, { files: base, onWarning: reporter.warn }));
+    for (const { tensors } of opened) for (const tensor of tensors.values()) finiteValues(tensor);
+    if (model !== null) for (const each of opened) await checkTokens(each, base, baseDir);
     const path = adapters.at(-1) ?? base.path;
     const run = runFolderOf(path);
     const name = run === null ? nameOf(path, base) : readJsonObject(join(run, 'run.json'), 'refuse')!['name'];
@@ -59,9 +74,32 @@ export async function openExportSource(
   }
 }
 
+/**
+ * Ids that stand for other texts make any merge worthless, and shapes don't show it.
+ * @throws InputError if the base that the adapter names is on this machine and has other tokens than the one it is to be put on
+ */
+async function checkTokens(saved: SavedAdapter, base: ModelFiles, baseDir: string): Promise<void> {
+  const { baseModel, folder, tokenizerFolder } = saved;
+  if (baseModel === null || baseModel === base.reference || readTokenizer(tokenizerFolder)) return;
+  const trainedOn = await findModelFiles(baseModel, baseDir, silentReporter, false).catch(() => null);
+  if (trainedOn === null) return;
+  try {
+    if (trainedOn.path === base.path || !trainedOn.tokenizer || !base.tokenizer) return;
+    if (haveSameTokens(tokenizerOf(trainedOn), tokenizerOf(base))) return;
+  } finally {
+    trainedOn.close();
+  }
+  throw new InputError(`the adapter was trained on ${baseModel}, which has other tokens than ${base.reference}`, {
+    file: folder,
+    key: '--model',
+    hint: 'Name a model with the same tokens, or leave out --model.',
+  });
+}
+
 /** What names and provenance of a written model follow from. */
-export function originOf({ base, architecture, adapters }: ExportSource): Origin {
-  return { files: base, adapters: adapters.map(({ folder }) => folder), parameters: countParameters(architecture) };
+export function originOf({ base, architecture, adapters, planned }: ExportSource): Origin {
+  const folders = adapters.map(({ folder }) => folder);
+  return { files: base, adapters: folders, planned, parameters: countParameters(architecture) };
 }
 
 /** The base model on which the first adapter was trained, from adapter_config.json. */

@@ -16,6 +16,8 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   readonly writes: 'file' | 'folder' | 'elsewhere';
   /** Whether an entry needs adapters that can be merged into the base; by default, if it takes a model. */
   merges?(entry: Entry): boolean;
+  /** Of the names of its files. */
+  readonly ending?: string;
   /** What rules the export out for this base, whatever the adapters are. Quick; called before training. @throws InputError */
   checkBase?(source: ExportSource, entry: Entry): void;
   /** Name of the file or folder unless another one is given. */
@@ -24,6 +26,8 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   check?(): void;
   /** Where results are that have no place of their own, if the program that reads them says so. */
   folder?(source: ExportSource, entry: Entry): string;
+  /** Whether another program has something of that name; not if it can't be asked. Called before training, and by plans. */
+  isTaken?(source: ExportSource, entry: Entry): Promise<boolean>;
   /** @throws InputError if it can't be done, with what can be done instead */
   plan(source: ExportSource, entry: Entry): Promise<PlannedExport>;
   /**
@@ -40,8 +44,6 @@ export interface PlannedExport {
   /** Expected; see expectedSeconds.ts. */
   seconds: number;
   needs?: ExportPlan['needs'];
-  /** Whether another program has something of that name. */
-  isTaken?: boolean;
   files?: ExportPlan['files'];
   card?: string;
 }

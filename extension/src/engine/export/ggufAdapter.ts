@@ -63,7 +63,7 @@ function tensorPair(
       name: `${found.name}.weight.lora_b`,
       shape: [module.outFeatures, rank],
       dtype: 'F32',
-      data: () => inOrder(scaled(readB(), (scale * rank) / alpha)),
+      data: () => inOrder(scaled(readB(), (scale * rank) / alpha, module)),
     },
   ];
 }

@@ -96,7 +96,6 @@ export async function mergeIntoGguf(
       let certified: Certified | null = null;
       const verify = async (temporary: string) => {
         certified = await verified(() => openGguf(temporary, temporary), new Set(encoded), merged, options);
-        if (certified.rounding) warnOfRounding(certified.rounding, options);
       };
       await streamGguf(out, parts, { verify, onTensor: eachTensor(parts.tensors.length, options) });
       const types: Record<string, number> = {};
@@ -128,7 +127,9 @@ async function verified(
 ): Promise<Certified> {
   const written = reopened(open, merged.files);
   try {
-    return await certifyModel(written, types, merged, options);
+    const certified = await certifyModel(written, types, merged, options);
+    if (certified.rounding) warnOfRounding(certified.rounding, types, options);
+    return certified;
   } finally {
     written.close();
   }
@@ -147,13 +148,14 @@ function reopened(open: () => ModelFiles, { path: from }: ModelFiles): ModelFile
 }
 
 /** Proposes a type with more bits where the rounding has undone a part of what the adapters have changed. */
-function warnOfRounding({ kl, adapter_kl: adapterKl }: Rounding, { reporter, type, touched }: GgufMergeOptions): void {
+function warnOfRounding(
+  { kl, adapter_kl: adapterKl }: Rounding,
+  types: Iterable<string>,
+  { reporter, finer }: CertifyOptions,
+): void {
   if (kl <= (adapterKl === null ? MAX_KL : MAX_SHARE_OF_ADAPTER * adapterKl)) return;
   const lost = adapterKl === null ? '' : `, and the adapter has moved the base by ${adapterKl.toFixed(4)}`;
-  const key = adapterKl === null ? '--type' : '--touched';
-  const finer = [type, touched].includes('q8_0') ? 'f16' : 'q8_0';
-  reporter.warn(
-    'rounding',
-    `rounding has moved the model by ${kl.toFixed(4)} nats per token${lost}; write it with ${key} ${finer} to keep more`,
-  );
+  const advice = finer?.(types) ?? null;
+  const more = advice === null ? '' : `; to keep more, ${advice}`;
+  reporter.warn('rounding', `rounding has moved the model by ${kl.toFixed(4)} nats per token${lost}${more}`);
 }

@@ -21,7 +21,7 @@ export function mlxAdapterFiles(saved: SavedAdapter, architecture: Architecture)
   const tensors = factors.flatMap(({ module, rank: ownRank, scale: own, readA, readB }): TensorEntry[] => {
     const { inFeatures, outFeatures } = module;
     const name = mlxName(module.name);
-    const b = () => scaled(transpose(readB(), outFeatures, ownRank), own / scale);
+    const b = () => scaled(transpose(readB(), outFeatures, ownRank), own / scale, module);
     return [
       {
         name: `${name}.lora_a`,

@@ -1,7 +1,8 @@
 // Plans an export, or does it: nothing is overwritten without a word, and a result gets its name when it is complete. Called by
 // `merge`, `export` and the end of a run, for every target alike.
 import { existsSync, readdirSync, realpathSync, renameSync, rmSync, rmdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { homedir } from 'node:os';
+import { basename, dirname, join, sep } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { bytes as sizeText } from '../../core/units.js';
@@ -19,6 +20,7 @@ import { checkNewFolder } from '../files/newFolder.js';
 import { checkNewFile } from '../files/outputFile.js';
 import { cacheFolder } from '../install/paths.js';
 import type { Reporter } from '../run/reporter.js';
+import { finerAdvice, withAdvice } from './exportAdvice.js';
 import type { ExportSource } from './exportSource.js';
 import type { ExportContext, ExportTarget } from './exportTarget.js';
 import { exportTarget, exportTargets } from './targets/registry.js';
@@ -39,6 +41,8 @@ export interface ExportRequest {
 
 /** `force`: also whether an existing file is replaced. */
 export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' | 'generalTexts' | 'force'> {
+  /** A run file lists it. */
+  isListed?: boolean;
   /** The same run has exported to this place before: what is there is replaced, also a folder, unless it is of another kind. */
   own?: boolean;
 }
@@ -49,7 +53,10 @@ export async function planExport(request: ExportRequest): Promise<ExportPlan> {
   const target = exportTarget(entry.target);
   const path = target.writes === 'elsewhere' ? null : placeOf(request);
   await prepare(request);
-  const { bytes, seconds, needs = [], isTaken = false, ...contents } = await target.plan(source, entry);
+  const planned = await target.plan(source, entry).catch(error => {
+    throw withAdvice(error, request);
+  });
+  const { bytes, seconds, needs = [], ...contents } = planned;
   const folder = path === null ? unplacedFolder() : dirname(path);
   const elsewhere = path === null ? CACHE_ELSEWHERE : 'choose a folder on another disk with --out';
   const free = await freeBytes(folder);
@@ -59,7 +66,8 @@ export async function planExport(request: ExportRequest): Promise<ExportPlan> {
     met,
     hint: met ? null : `Free some space, or ${elsewhere}.`,
   };
-  const taken = path === null ? isTaken : existsSync(path) && !isEmptyFolder(path);
+  const taken =
+    path === null ? ((await target.isTaken?.(source, entry)) ?? false) : existsSync(path) && !isEmptyFolder(path);
   return { target: entry.target, path, taken, bytes, seconds, needs: [...needs, room], ...contents };
 }
 
@@ -91,8 +99,10 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   if (!isOwn) checkPlace(out, target, request, options.force);
   await prepare(request);
   const staging = new Staging(out);
+  const advised = { ...request, isListed: options.isListed };
   try {
-    const context = { ...options, reporter, run: source.run, out: staging.path };
+    const finer = (types: Iterable<string>) => finerAdvice(advised, types);
+    const context = { ...options, reporter, run: source.run, out: staging.path, finer };
     const { place = out, comparisons, seconds, sha256, ...written } = await target.write(source, entry, context);
     // What is elsewhere stays there.
     if (isHere && options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
@@ -114,7 +124,7 @@ export async function performExport(request: ExportRequest, options: ExportOptio
       certificate: kept && { ...kept, file },
     };
   } catch (error) {
-    throw staging.named(error);
+    throw staging.named(withAdvice(error, advised));
   } finally {
     staging.remove();
   }
@@ -148,7 +158,7 @@ export function placeOf({
  */
 export function checkPlace(
   out: string,
-  { writes, fileName }: Pick<ExportTarget, 'writes' | 'fileName'>,
+  { writes, fileName, folder }: Pick<ExportTarget, 'writes' | 'fileName' | 'folder'>,
   request: Pick<ExportRequest, 'source' | 'entry'> | null,
   force: boolean,
 ): void {
@@ -161,7 +171,23 @@ export function checkPlace(
   }
   if (request && statOf(out) && realpathSync(request.source.base.path) === realpathSync(out))
     throw new InputError('this is the base model itself', { file: out, hint: 'Choose another file with --out.' });
-  checkNewFile(out, force);
+  checkNewFile(out, force, folder ? '--name' : '--out');
+}
+
+/** @param key that names the place. @throws InputError if programs won't find a file by its name, or a shell was to complete it */
+export function checkPlaceName(out: string, { ending }: Pick<ExportTarget, 'ending'>, key: string): void {
+  if (out.split(sep).includes('~'))
+    throw new InputError('~ stands for the home folder only where the shell replaces it', {
+      file: out,
+      key,
+      hint: `Write it out: ${homedir()}.`,
+    });
+  if (ending !== undefined && !out.toLowerCase().endsWith(ending))
+    throw new InputError(`programs know such a file by the ending ${ending}`, {
+      file: out,
+      key,
+      hint: `Name it ${basename(out)}${ending}.`,
+    });
 }
 
 async function prepare({ source, entry, engine, reporter }: ExportRequest): Promise<void> {
@@ -194,10 +220,17 @@ class Staging {
     }
   }
 
+  /** @throws InputError if it can't be moved; what is there stays */
   putInPlace(): void {
-    // A file is replaced at once; a folder isn't renamed to an existing one everywhere, even to an empty one.
-    if (isFolder(this.out)) renameSync(this.out, join(this.folder, 'replaced'));
-    renameSync(this.path, this.out);
+    const replaced = join(this.folder, 'replaced');
+    try {
+      // A file is replaced at once; a folder isn't renamed to an existing one everywhere, even to an empty one.
+      if (isFolder(this.out)) renameSync(this.out, replaced);
+      renameSync(this.path, this.out);
+    } catch (error) {
+      if (existsSync(replaced) && !existsSync(this.out)) renameSync(replaced, this.out);
+      throw asInputError(error, this.out);
+    }
     this.missing.length = 0;
   }
 

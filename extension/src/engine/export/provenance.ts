@@ -18,6 +18,8 @@ export interface Origin {
   files: ModelFiles;
   /** Folders of the adapters that are merged into it. */
   adapters: readonly string[];
+  /** Name of a run that will write one. */
+  planned?: string;
   /** Number of its parameters. */
   parameters: number;
 }
@@ -30,9 +32,10 @@ export interface Provenance extends Omit<GgufNaming, 'type' | 'name'> {
 }
 
 /** What is known of the model. The name of a run becomes a part of its own. */
-export function provenanceOf({ files, adapters, parameters }: Origin): Provenance {
+export function provenanceOf({ files, adapters, planned, parameters }: Origin): Provenance {
   const run = runNameOf(files.path);
-  const tuned = [...(run === null ? [] : [run]), ...adapters.map(nameOfAdapter)];
+  const coming = planned === undefined ? [] : [plain(planned)];
+  const tuned = [...(run === null ? [] : [run]), ...adapters.map(nameOfAdapter), ...coming];
   const card = baseModelOf(files.path);
   // A run that trained all parameters writes a folder called model; its card names the base.
   const id = run !== null && card !== null ? card : isHubId(files.reference) ? files.reference : files.path;

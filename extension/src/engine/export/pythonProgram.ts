@@ -102,7 +102,7 @@ function description(run: PythonRun, stem: string): string[] {
 }
 
 function imports(run: PythonRun): string[] {
-  const { peft, start, trained, training, hasTokenizer } = run;
+  const { peft, start, trained, training, hasTokenizer, modelPath } = run;
   const ofPeft = [
     ...(peft ? [peft.configClass, 'get_peft_model'] : []),
     ...(start === 'adapter' ? ['set_peft_model_state_dict'] : []),
@@ -114,6 +114,14 @@ function imports(run: PythonRun): string[] {
     'import sys',
     'from pathlib import Path',
     '',
+    ...(modelPath === null
+      ? [
+          'if len(sys.argv) < 2:',
+          '    print("usage: python", Path(__file__).name, "FOLDER [OUT]   (FOLDER: the model, written by tunewright merge)", file=sys.stderr)',
+          '    sys.exit(2)',
+          '',
+        ]
+      : []),
     'import torch',
     ...(ofPeft.length > 0 ? [`from peft import ${ofPeft.join(', ')}`] : []),
     ...(start === null ? [] : ['from safetensors.torch import load_file']),

@@ -2,7 +2,7 @@
 // Called by `train` and by `export RUN`. Each is an event of the run.
 import { isDeepStrictEqual } from 'node:util';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { CancelledError, errorRecord } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
@@ -13,23 +13,25 @@ import type { EngineConfig } from '../../protocol/engineConfig.js';
 import type { PreparedRun } from '../run/prepareRun.js';
 import { readRunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
+import { checkNameLength } from '../files/newFolder.js';
 import { claimRun } from '../run/runProcess.js';
 import { EventWriter, readEvents } from '../runFolder/eventLog.js';
-import { RunFolder, exportsFolderIn } from '../runFolder/runFolder.js';
-import { isAsCertified } from './certificateFile.js';
+import { RunFolder, exportsFolderIn, folderName } from '../runFolder/runFolder.js';
+import { isAsCertified, readCertificate } from './certificateFile.js';
 import { waysWithoutMerge } from './mergedModel.js';
 import { openExportSource, type ExportSource } from './exportSource.js';
-import { checkPlace, performExport, placeOf } from './performExport.js';
+import { checkPlace, checkPlaceName, performExport, placeOf } from './performExport.js';
 import { exportTarget } from './targets/registry.js';
 
 /**
  * Before training starts: whether the method, the model and the places allow the exports of the run file.
  * @throws InputError that names the entry
  */
-export function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: string): void {
+export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: string): Promise<void> {
   if (run.config.export.length === 0) return;
   const { files: base, architecture } = onDisk;
-  const source = { base, architecture, adapters: [], run: out, name: run.config.name, close: () => {} };
+  const { name } = run.config;
+  const source = { base, architecture, adapters: [], planned: name, run: out, name: folderName(name), close: () => {} };
   const own = ownPlaces(readEvents(join(out, 'events.ndjson')));
   const taken = new Map<string, number>();
   for (const [i, entry] of run.config.export.entries()) {
@@ -41,32 +43,69 @@ export function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: stri
     if (target.takes === 'adapter') {
       const form = method.storage === 'model' ? undefined : adapter.attached.asLora();
       if (typeof form === 'string' || !form)
-        refuse(`${form ?? `a ${method.peftType} result`} can't be expressed as LoRA`, WITHOUT_LORA);
+        refuse(`${form ?? `a result of ${method.peftType}`} can't be expressed as LoRA`, WITHOUT_LORA);
     } else if (method.storage !== 'model' && !method.merge && (target.merges?.(entry) ?? true))
       refuse(
         `${method.peftType} adds parts that can't be expressed as weights of the model`,
         `Leave it out. ${waysWithoutMerge(method)}`,
       );
-    refusing(run.path, `export.${i}`, () => target.checkBase?.(source, entry));
-    if (target.writes === 'elsewhere') continue;
-    const place = placeOf({ source, entry, out: outOf(entry, run.resolvePath), folder: exportsFolderIn(out) });
-    if (taken.has(place))
+    await refusing(run.path, `export.${i}`, () => target.checkBase?.(source, entry));
+    if (target.writes === 'elsewhere') {
+      // Also one that this run has installed: by now, it may be another one.
+      if (await target.isTaken?.(source, entry))
+        refuse('there is a model of this name already', 'Choose another "name", or remove that model.', 'name');
+      continue;
+    }
+    const exports = exportsFolderIn(out);
+    const place = placeOf({ source, entry, out: outOf(entry, run.resolvePath), folder: exports });
+    await refusing(run.path, `export.${i}.out`, () => checkPlaceName(place, target, 'out'));
+    const other = [...taken.keys()].find(each => isWithin(place, each) || isWithin(each, place));
+    if (other === place)
       refuse(`${place} is the place of export.${taken.get(place)} already`, 'Name another one.', 'out');
+    if (other !== undefined)
+      refuse(
+        `${place} and ${other} of export.${taken.get(other)} are one within the other`,
+        'Name another one.',
+        'out',
+      );
     taken.set(place, i);
-    if (!own.has(place))
-      refusing(run.path, `export.${i}.out`, () => checkPlace(place, target, { source, entry }, false));
+    const isOfRun = (isWithin(place, out) && !isWithin(place, exports)) || isWithin(exports, place);
+    if (isOfRun)
+      refuse(
+        `${place} is in the folder of the run itself, or has it within`,
+        'Name a place elsewhere, or leave it out: then it is in exports/ of the run.',
+        'out',
+      );
+    await refusing(run.path, entry.out === null ? 'name' : `export.${i}.out`, () =>
+      checkNameLength(
+        place,
+        entry.out === null ? 'Choose a shorter name, or name a place in "out".' : 'Choose a shorter one.',
+      ),
+    );
+    await refusing(
+      run.path,
+      `export.${i}.out`,
+      async () => {
+        if (!(await isOwn(place, own))) checkPlace(place, target, { source, entry }, false);
+      },
+      'Name another place.',
+    );
   }
 }
 
 const WITHOUT_LORA = 'Choose a merged model, such as "target": "gguf", if the method can be merged.';
 
-function refusing(file: string, key: string, check: () => void): void {
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+async function refusing(file: string, key: string, check: () => void | Promise<void>, instead?: string): Promise<void> {
   try {
-    check();
+    await check();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const { message, hint, file: where } = error.record();
-    throw new InputError(where === undefined ? message : `${where}: ${message}`, { file, key, hint });
+    throw new InputError(where === undefined ? message : `${where}: ${message}`, { file, key, hint: instead ?? hint });
   }
 }
 
@@ -126,8 +165,8 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
       const target = exportTarget(entry.target);
       const request = { source, entry, out: outOf(entry, run.resolvePath), folder: folder.exports };
       const place = target.writes === 'elsewhere' ? null : placeOf(request);
-      const isDone = done.some(event => isDeepStrictEqual(event.entry, entry) && (place === null || existsSync(place)));
-      if (isDone && !options.all) {
+      const isDone = done.some(event => isDeepStrictEqual(event.entry, entry));
+      if (isDone && !options.all && (await isThere(place, own))) {
         answer.kept++;
         continue;
       }
@@ -136,7 +175,7 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
         const { reporter, signal } = options;
         const exported = await performExport(
           { ...request, engine: options.engine ?? engine, reporter },
-          { signal, compare: true, generalTexts: null, force: false, own: await isOwn(place, own) },
+          { signal, compare: true, generalTexts: null, force: false, own: await isOwn(place, own), isListed: true },
         );
         const { certificate, ...facts } = exported;
         const kept = { verdict: certificate?.verdict ?? null, certificate: certificate?.file ?? null };
@@ -145,7 +184,7 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
       } catch (error) {
         const failure = errorRecord(error);
         writer.write({ type: 'export_failed', target: entry.target, ...failure });
-        if (error instanceof CancelledError) throw error;
+        if (error instanceof CancelledError) throw stopped(answer.exported);
         answer.failures.push(failure);
       }
     }
@@ -155,6 +194,14 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
     writer.close();
     release();
   }
+}
+
+/** What stands after a stop: the one under way has left what was there as it was. */
+function stopped(exported: readonly Exported[]): CancelledError {
+  if (exported.length === 0)
+    return new CancelledError('Stopped; no export was written, and those that were there are unchanged.');
+  const places = exported.map(({ place }) => place).join(', ');
+  return new CancelledError(`Stopped. Written before that: ${places}. The other exports are as they were.`);
 }
 
 function outOf({ out }: ExportEntry, resolvePath: (path: string) => string): string | null {
@@ -168,6 +215,14 @@ function ownPlaces(events: readonly EngineEvent[]): ReadonlyMap<string, string |
       event.type === 'exported' && event.path !== null ? [[event.path, event.certificate]] : [],
     ),
   );
+}
+
+/** Whether an export is there as it was written, as far as its certificate is there to tell. */
+async function isThere(place: string | null, own: ReadonlyMap<string, string | null>): Promise<boolean> {
+  if (place === null) return true;
+  if (!existsSync(place)) return false;
+  const certificate = own.get(place) ?? null;
+  return certificate === null || readCertificate(certificate) === null || isAsCertified(place, certificate);
 }
 
 /** @throws InputError if something else is there by now: it isn't replaced */

@@ -1,6 +1,7 @@
 // The matrices of a saved adapter as LoRA, to be written in another program's format. Called by ggufAdapter.ts and mlxAdapter.ts.
 // Rejects adapters that those formats can't express.
 import { InputError } from '../../core/inputError.js';
+import { checkFinite } from '../files/finiteValues.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import { checkAdapterTensors, type SavedAdapter } from '../peft/adapterFiles.js';
 import { waysWithoutMerge } from './mergedModel.js';
@@ -30,11 +31,11 @@ export function savedLora(saved: SavedAdapter, architecture: Architecture): Save
   const exportable = peftMethods.filter(({ asLora }) => asLora).map(({ peftType }) => peftType);
   const refuse = (what: string): never => {
     const hint = method.merge
-      ? 'Merge it into its base and convert the merged model: tunewright merge --model M --adapter A --out DIR.'
+      ? `Export the merged model instead: tunewright export --adapter ${folder} --to merged-gguf, merged-folder or merged-mlx.`
       : `Only ${exportable.join(', ')} adapters can be exported, and this method can't be merged either. ${waysWithoutMerge(method)}`;
     throw new InputError(`${what} can't be expressed in this format`, { file: folder, hint });
   };
-  const form = attached.asLora() ?? `a ${method.peftType} adapter`;
+  const form = attached.asLora() ?? `an adapter of ${method.peftType}`;
   if (typeof form === 'string') return refuse(form);
   checkAdapterTensors(saved, attached.plan('inference'));
   const read: ReadTensor = key => tensors.get(key)!.readFloat32();
@@ -51,6 +52,10 @@ export function commonValue(values: readonly number[]): number | null {
   return values.every(value => value === values[0]) ? (values[0] ?? null) : null;
 }
 
-export function scaled(values: Float32Array, factor: number): Float32Array {
-  return factor === 1 ? values : values.map(value => value * factor);
+/** @param module for messages. @throws InputError on a product that is too large for float32 */
+export function scaled(values: Float32Array, factor: number, { name }: LinearModule): Float32Array {
+  if (factor === 1) return values;
+  const products = values.map(value => value * factor);
+  checkFinite(products, { key: name });
+  return products;
 }

@@ -135,6 +135,7 @@ const REASONS: Record<string, [reason: string, change: string]> = {
   ENOTDIR: ['a part of the path is a file, not a folder', ANOTHER],
   EISDIR: ['this is a folder, not a file', 'Choose another name.'],
   ENOENT: ['the folder no longer exists', ANOTHER],
+  ENAMETOOLONG: ['the name is too long', 'Choose a shorter name.'],
   EIO: ['the disk reports an error', ANOTHER],
 };
 

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { bytes as sizeText } from '../../core/units.js';
 
 /** For what is written to the cache folder. */
 export const CACHE_ELSEWHERE = 'set the environment variable TUNEWRIGHT_CACHE to another folder';
@@ -15,8 +16,7 @@ export const CACHE_ELSEWHERE = 'set the environment variable TUNEWRIGHT_CACHE to
 export async function checkFreeSpace(folder: string, bytes: number, elsewhere: string): Promise<void> {
   const free = await freeBytes(folder);
   if (free >= bytes) return;
-  const inGb = (value: number) => `${(value / 1e9).toFixed(1)} GB`;
-  throw new InputError(`this needs ${inGb(bytes)} of disk space, but only ${inGb(free)} are free`, {
+  throw new InputError(`this needs ${sizeText(bytes)} of disk space, but only ${sizeText(free)} are free`, {
     file: folder,
     hint: `Free some space, or ${elsewhere}.`,
   });

@@ -1,7 +1,8 @@
 // Encodes float32 rows in GGUF's types: the values of Python's `gguf`, bit for bit, which has no K types (kQuantizers.ts). Called when a model is written as GGUF. A value
 // that the type can't hold is an error, never an infinite weight.
-import type { Place } from '../../core/codedError.js';
+import type { ErrorDetails, Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
+import { checkFinite } from './finiteValues.js';
 import { roundAboveMinimum, roundAroundZero, roundToInt8 } from './blockRounding.js';
 import { quantizations } from './ggufQuantization.js';
 import { float32ToBfloat16, float32ToHalf, numberToHalf } from './halfFloat.js';
@@ -84,30 +85,21 @@ export function encodedBytes(type: string, count: number): number {
  * @throws InputError on a value that isn't finite, or that would be infinite in the type
  */
 export function encodeRows(type: string, values: Float32Array, place: Place): Uint8Array {
-  const largest = largestMagnitude(values);
-  if (!Number.isFinite(largest))
-    throw new InputError('a value of the tensor is non-finite (infinite or NaN)', {
-      ...place,
-      hint: 'The training has diverged, or the file is damaged: use an earlier checkpoint.',
-    });
+  const largest = checkFinite(values, place);
   const encoded = encode(type, values);
-  if (!holds(type, encoded))
-    throw new InputError(`the value ${largest} is too large for ${type}`, {
-      ...place,
-      hint: 'Choose F32 or BF16 for this tensor: --touched bf16, or --type bf16.',
-    });
+  if (!holds(type, encoded)) throw new OutOfRangeError(type, largest, place);
   return encoded;
 }
 
-function largestMagnitude(values: Float32Array): number {
-  let largest = 0;
-  for (let i = 0; i < values.length; i++) {
-    const magnitude = Math.abs(values[i]!);
-    // Also true for NaN.
-    if (!(magnitude <= largest)) largest = magnitude;
-    if (Number.isNaN(largest)) return largest;
+/** A type can't hold a value. What was to be written knows how another type is chosen (export/exportAdvice.ts). */
+export class OutOfRangeError extends InputError {
+  constructor(
+    readonly type: string,
+    readonly largest: number,
+    details: ErrorDetails,
+  ) {
+    super(`the value ${largest} is too large for ${type}`, { hint: 'BF16 and F32 hold it.', ...details });
   }
-  return largest;
 }
 
 function encode(type: string, values: Float32Array): Uint8Array {

@@ -1,16 +1,19 @@
 // The file that a command writes its result to.
 import { InputError } from '../../core/inputError.js';
 import { statOf } from '../../system/fileStat.js';
+import { checkCreatable, checkNameLength } from './newFolder.js';
 
-/** @throws InputError if there is something of that name already, except for a file that is to be replaced */
-export function checkNewFile(path: string, force: boolean): void {
+/**
+ * @param option that names the file, or a part of its place
+ * @throws InputError if there is something of that name already, except for a file that is to be replaced, or nothing can be created
+ */
+export function checkNewFile(path: string, force: boolean, option = '--out'): void {
+  const another = `Choose another one with ${option}`;
+  checkNameLength(path, `${another}.`);
   const stat = statOf(path);
-  if (stat?.isDirectory()) throw new InputError('this is a folder', { file: path, hint: 'Name a file with --out.' });
-  if (stat && !force)
-    throw new InputError('this file exists', {
-      file: path,
-      hint: 'Choose another one with --out, or replace it with --force.',
-    });
+  if (!stat) return checkCreatable(path, `${another}.`);
+  if (stat.isDirectory()) throw new InputError('this is a folder', { file: path, hint: `Name a file with ${option}.` });
+  if (!force) throw new InputError('this file exists', { file: path, hint: `${another}, or replace it with --force.` });
 }
 
 /**

@@ -199,7 +199,7 @@ export function writeSafetensors(
 }
 
 export interface WriteOptions {
-  /** F32 by default. */
+  /** F32 by default. If it is given, each value must be finite and fit. */
   dtype?: FloatDtype;
   /** Called before each tensor; may throw to end the work. */
   onTensor?: (name: string) => void;
@@ -212,9 +212,9 @@ export interface WriteOptions {
 export async function writeDeviceTensors(
   path: string,
   tensors: ReadonlyMap<string, DeviceTensor>,
-  { dtype = 'F32', onTensor }: WriteOptions = {},
+  { dtype, onTensor }: WriteOptions = {},
 ): Promise<void> {
-  const entries = [...tensors].map(([name, tensor]) => ({ name, shape: tensor.shape, dtype, tensor }));
+  const entries = [...tensors].map(([name, tensor]) => ({ name, shape: tensor.shape, dtype: dtype ?? 'F32', tensor }));
   const { prefix, sorted } = layOut(path, entries, PYTORCH);
   await streamFileAtomically(path, async append => {
     append(prefix);
@@ -222,7 +222,7 @@ export async function writeDeviceTensors(
       onTensor?.(entry.name);
       let written = 0;
       for await (const values of 'pieces' in tensor ? tensor.pieces() : [tensor.data() as Promise<Float32Array>]) {
-        append(dtype === 'F32' ? values : encodeRows(dtype, values, { file: path, key: entry.name }));
+        append(dtype === undefined ? values : encodeRows(dtype, values, { file: path, key: entry.name }));
         written += values.length;
       }
       checkCount(entry, written);

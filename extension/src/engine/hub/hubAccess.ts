@@ -16,9 +16,15 @@ export class HubUnreachableError extends CodedError {
   }
 }
 
-/** HF_ENDPOINT, else the public hub; without a trailing slash. */
+/** HF_ENDPOINT, else the public hub; without a trailing slash. @throws InputError if it is no address */
 export function hubEndpoint(): string {
-  return (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
+  const address = process.env.HF_ENDPOINT || 'https://huggingface.co';
+  if (!/^https?:$/.test(URL.parse(address)?.protocol ?? ''))
+    throw new InputError(`${JSON.stringify(address)} is not an address`, {
+      key: 'HF_ENDPOINT',
+      hint: 'Set it to one such as https://huggingface.co, or unset it.',
+    });
+  return address.replace(/\/+$/, '');
 }
 
 /** HF_HUB_OFFLINE, as Python's huggingface_hub reads it. */

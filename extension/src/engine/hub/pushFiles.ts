@@ -60,7 +60,7 @@ export async function pushFiles(request: PushRequest): Promise<Pushed> {
     return await push(request);
   } catch (error) {
     if (request.signal.aborted) throw new CancelledError('Stopped; what has arrived is not uploaded again.');
-    throw error;
+    throw notTheHub(error, request.repo);
   }
 }
 
@@ -122,11 +122,26 @@ async function push(request: PushRequest): Promise<Pushed> {
   }
 }
 
+/** What answers with a page where the hub answers with JSON. */
+function notTheHub(error: unknown, file: string): unknown {
+  if (!(error instanceof SyntaxError)) return error;
+  return new InputError(`what answers at ${hubEndpoint()} is not the hub, or a proxy before it: this is no JSON`, {
+    file,
+    hint: 'HF_ENDPOINT says where the hub is.',
+  });
+}
+
 /** The account that a token is of. */
 export async function accountName(token: string, signal: AbortSignal): Promise<string> {
   const fetch = pushFetch({ repo: hubEndpoint(), token, signal });
   const response = await fetch(`${hubEndpoint()}/api/whoami-v2`, { headers: { Authorization: `Bearer ${token}` } });
-  return ((await response.json()) as { name: string }).name;
+  try {
+    const { name } = (await response.json()) as { name?: unknown };
+    if (typeof name === 'string') return name;
+    throw new SyntaxError('no name');
+  } catch (error) {
+    throw notTheHub(error, hubEndpoint());
+  }
 }
 
 /** Whether anybody may read the repository; null if it doesn't exist, or not for this token. */

@@ -1,5 +1,7 @@
 // Writes a complete model as a folder that Transformers can load: the result of FULL and of `merge`.
+import { join } from 'node:path';
 import { contentFile, jsonFile, writeFolderFiles, type FolderFile, type FolderFiles } from '../files/folderFile.js';
+import { readJsonObject } from '../files/jsonFile.js';
 import { templateFiles, tokenizerFiles } from '../files/huggingfaceFolder.js';
 import { safetensorsBytes, writeDeviceTensors } from '../files/safetensors.js';
 import { entryBytes, valueCount, type FloatDtype } from '../files/tensorEntry.js';
@@ -90,8 +92,15 @@ export function modelFolderFiles(
     json('tokenizer_config.json', tokenizer?.config ?? null);
     return folder;
   }
-  const copied = [...tokenizerFiles(tokenizerFolder), ...(ownTemplate === undefined ? [] : templateFiles(ownTemplate))];
-  for (const [name, content] of copied) folder.set(name, contentFile(content));
+  for (const [name, content] of tokenizerFiles(tokenizerFolder)) folder.set(name, contentFile(content));
+  if (ownTemplate === undefined) return folder;
+  for (const [name, content] of templateFiles(ownTemplate)) folder.set(name, contentFile(content));
+  // Some programs read the template there, before the one in a file of its own.
+  const kept = readJsonObject(join(tokenizerFolder, 'tokenizer_config.json'));
+  if (kept && 'chat_template' in kept) {
+    const { chat_template: _, ...others } = kept;
+    json('tokenizer_config.json', others);
+  }
   return folder;
 }
 

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../../core/inputError.js';
 import { createRng } from '../data/rng.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
+import { finiteValues } from '../files/finiteValues.js';
 import { copyTokenizer, tokenizerContents } from '../files/huggingfaceFolder.js';
 import { sameValues, type StoredTensor } from '../files/tensorSource.js';
 import { openAdapterFolder, readConfig, writeAdapter, type AdapterFolder, type OpenOptions } from './adapterFiles.js';
@@ -187,11 +188,7 @@ function sortedTensors({ tensors, folder }: AdapterFolder, config: LoraConfig): 
 
 function readFactors({ pairs, config, weight }: Opened, module: string): WeightedFactors {
   const { a, b } = pairs.get(module)!;
-  const values = [a, b].map(tensor => {
-    const read = tensor.readFloat32();
-    if (!read.every(Number.isFinite)) throw new InputError('has non-finite values', { ...tensor.place });
-    return read;
-  });
+  const values = [finiteValues(a), finiteValues(b)];
   return { a: values[0]!, b: values[1]!, ...rankAndScale(config, module), weight };
 }
 

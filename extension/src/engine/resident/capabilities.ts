@@ -86,7 +86,8 @@ function describedFormats() {
 export function describedExports(): DescribedExport[] {
   return exportTargets.map(({ target, to, takes, writes }) => {
     const { title, description, ...schema } = inputJsonSchema(exportSchemas[target]);
-    const { target: _, ...options } = schema.properties!;
+    const { target: _, out, ...others } = schema.properties!;
+    const options = out!.type === 'null' ? others : { ...others, out };
     const facts = { target, to, takes, writes, title: title!, description: description! };
     return { ...facts, options: optionsOf({ properties: options }), schema: { ...schema, properties: options } };
   });

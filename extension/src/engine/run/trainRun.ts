@@ -11,7 +11,7 @@ import { claimRun } from './runProcess.js';
 export interface TrainRequest extends RunRequest {
   onEvent(event: EngineEvent): void;
   /** Whether what will be done with the result can be done; called before training starts. */
-  check?(prepared: PreparedRun): void;
+  check?(prepared: PreparedRun): Promise<void>;
 }
 
 /**
@@ -24,7 +24,7 @@ export async function trainRun(request: TrainRequest): Promise<RunResult> {
   try {
     const prepared = await prepareRun(request);
     try {
-      request.check?.(prepared);
+      await request.check?.(prepared);
       return await executeRun(prepared, { ...request, claimed: claimed !== null });
     } finally {
       prepared.dispose();

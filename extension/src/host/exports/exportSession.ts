@@ -29,7 +29,7 @@ export interface ExportSessionOptions {
   /** What exports would take; without a choice, to all targets. `cancelled` is aborted once the answer isn't needed. */
   plan(choice: ChosenExport | null, cancelled: AbortSignal): Promise<ExportPlans['plans']>;
   /** Where it is written, after asking if something is there already; null: the user doesn't want it. */
-  place(path: string, card: ExportCard): Promise<{ out: string; force: boolean } | null>;
+  place(path: string, card: ExportCard): Promise<{ out: string | null; force: boolean } | null>;
   /** Asks for another place. */
   pickPlace(path: string, card: ExportCard): Promise<string | null>;
   /** Runs the engine to its end. */

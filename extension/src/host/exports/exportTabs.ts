@@ -8,6 +8,7 @@ import { exportPlanSchema, exportPlansSchema, exportTargetFactsSchema } from '..
 import {
   exportChoiceSchema,
   exportSnapshotSchema,
+  hasOwnPlace,
   type ExportCard,
   type ExportChoice,
   type ExportSnapshot,
@@ -197,18 +198,20 @@ function argumentsOf({ to, options }: ChosenExport): string[] {
   return ['--to', to, ...flags];
 }
 
-/** A file is replaced if the user confirms, a folder never. */
-async function freePlace(path: string, { writes }: ExportCard): Promise<{ out: string; force: boolean } | null> {
-  if (!existsSync(path)) return { out: path, force: false };
+/** A file is replaced if the user confirms, a folder never. `out` is null for a target with a place of its own. */
+async function freePlace(path: string, card: ExportCard): Promise<{ out: string | null; force: boolean } | null> {
+  const { writes } = card;
+  const own = hasOwnPlace(card) ? null : path;
+  if (!existsSync(path)) return { out: own, force: false };
   const [replace, keep] = ['Replace', 'Keep Both'];
-  const answers = writes === 'file' ? [replace, keep] : [keep];
+  const answers = own === null ? [replace] : writes === 'file' ? [replace, keep] : [keep];
   const answer = await showWarningMessage(
     `“${basename(path)}” already exists.`,
     { modal: true, detail: path },
     ...answers,
   );
   if (answer === undefined) return null;
-  return answer === replace ? { out: path, force: true } : { out: freeName(path, writes), force: false };
+  return answer === replace ? { out: own, force: true } : { out: freeName(path, writes), force: false };
 }
 
 function freeName(path: string, writes: ExportCard['writes']): string {

@@ -66,8 +66,8 @@ describe('ollamaAddress', () => {
     expect(ollamaAddress(value).isLoopback).toBe(isLoopback);
   });
 
-  it('refuses other schemes', async () => {
-    expect((await inputErrorOf(() => ollamaAddress('ftp://1.2.3.4'))).record()).toMatchObject({ key: 'OLLAMA_HOST' });
+  it.each(['ftp://1.2.3.4', '%%%', 'a b'])('refuses other schemes, and what is no address: %s', async value => {
+    expect((await inputErrorOf(() => ollamaAddress(value))).record()).toMatchObject({ key: 'OLLAMA_HOST' });
   });
 });
 

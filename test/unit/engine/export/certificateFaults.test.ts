@@ -81,8 +81,8 @@ vi.mock('../../../../extension/src/engine/export/savedLora.js', async importActu
   const actual = await importActual<Lora>();
   return {
     ...actual,
-    scaled: (values: Float32Array, factor: number) =>
-      actual.scaled(values, fault.name === 'half of the adapter' ? factor / 2 : factor),
+    scaled: (...[values, factor, module]: Parameters<Lora['scaled']>) =>
+      actual.scaled(values, fault.name === 'half of the adapter' ? factor / 2 : factor, module),
   };
 });
 

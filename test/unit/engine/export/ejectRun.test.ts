@@ -229,3 +229,11 @@ it('replaces nothing without being told to, and leaves nothing after a failure',
   await inputErrorOf(() => eject({ dataset: { train: 'missing.jsonl' } }, true));
   expect(readdirSync(place.path)).toEqual(before);
 });
+
+it('says how it is called, before anything is imported, if the model must be named', async () => {
+  await eject({ model: 'embedded:tiny', training: { max_steps: 1 } });
+  const usage = program().indexOf('if len(sys.argv) < 2:');
+  expect(usage).toBeGreaterThan(0);
+  expect(usage).toBeLessThan(program().indexOf('import torch'));
+  expect(program()).toMatch(/print\("usage: python", .* file=sys\.stderr\)\n    sys\.exit\(2\)\n/);
+});

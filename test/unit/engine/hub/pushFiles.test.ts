@@ -253,3 +253,20 @@ test('ends when it is cancelled, in the middle of an upload', async () => {
 test('the account of a token', async () => {
   expect(await accountName(TOKEN, new AbortController().signal)).toBe('user');
 });
+
+test('a page instead of JSON, as of a proxy, is said', async () => {
+  const page = await listen((_request, response) => void response.end('<html>Sign in</html>'));
+  vi.stubEnv('HF_ENDPOINT', page.url);
+  for (const work of [() => push(), () => accountName(TOKEN, new AbortController().signal)]) {
+    const error = (await work().catch((caught: unknown) => caught)) as InputError;
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.describe()).toMatch(/what answers at http:.* is not the hub.*no JSON[^]*HF_ENDPOINT/);
+  }
+  page.close();
+});
+
+test('an HF_ENDPOINT that is no address is said at once', async () => {
+  vi.stubEnv('HF_ENDPOINT', 'nonsense');
+  await expect(push()).rejects.toThrow('"nonsense" is not an address');
+  expect(waits).toEqual([]);
+});

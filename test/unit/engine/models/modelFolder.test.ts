@@ -38,6 +38,9 @@ describe('writeModelFolder', () => {
 
     await writeModelFolder(join(path, 'own'), model, filesWithTemplate(files, 'OWN', { file: 'own.jinja' }), new Map());
     expect(readTokenizer(join(path, 'own'))!.config.chat_template).toBe('OWN');
+    // Programs that look there first find no other one.
+    expect(readJson('with-template', 'tokenizer_config.json')).toHaveProperty('chat_template');
+    expect(readJson('own', 'tokenizer_config.json')).not.toHaveProperty('chat_template');
     model.dispose();
     files.close();
   });

@@ -14,6 +14,7 @@ export const adapterGguf: ExportTarget<ExportEntryOf<'adapter_gguf'>> = {
   to: 'gguf',
   takes: 'adapter',
   writes: 'file',
+  ending: '.gguf',
 
   fileName: source => ggufNameOf(originOf(source), 'F32', true),
 

@@ -20,6 +20,7 @@ export const gguf: ExportTarget<ExportEntryOf<'gguf'>> = {
   to: 'merged-gguf',
   takes: 'model',
   writes: 'file',
+  ending: '.gguf',
 
   fileName: (source, { type }) => ggufNameOf(originOf(source), type === 'own' ? ownType(source.base) : type),
 

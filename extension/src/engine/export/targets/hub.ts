@@ -5,10 +5,9 @@ import { basename, join } from 'node:path';
 import { InputError } from '../../../core/inputError.js';
 import { lossCurve } from '../../../core/exports/lossCurve.js';
 import { modelCard, type ModelCard, type PushedContent } from '../../../core/exports/modelCard.js';
-import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
-import { hubToken } from '../../hub/hubAccess.js';
+import { HUB_REPOSITORY, type ExportEntryOf } from '../../../protocol/exportConfig.js';
+import { hubEndpoint, hubToken } from '../../hub/hubAccess.js';
 import { accountName, fileBytes, pushFiles, type PushedFile } from '../../hub/pushFiles.js';
-import type { SavedAdapter } from '../../peft/adapterFiles.js';
 import { MODEL_CARD } from '../../models/modelCard.js';
 import { cardFacts, hubIdOf } from '../cardFacts.js';
 import type { ExportSource } from '../exportSource.js';
@@ -37,7 +36,11 @@ export const hub: ExportTarget<Entry> = {
 
   merges: ({ content }) => content === 'folder' || content === 'gguf',
 
-  checkBase(source, { content }) {
+  checkBase(source, entry) {
+    const { content, dtype } = entry;
+    // A run's result is an adapter or, with FULL, a folder; which of them isn't known here.
+    checkOptions({ ...entry, dtype: content === null ? null : dtype }, content ?? 'adapter');
+    repositoryOf(source, entry, UNKNOWN_ACCOUNT);
     if (content === 'gguf') checkGgufBase(source);
   },
 
@@ -47,7 +50,7 @@ export const hub: ExportTarget<Entry> = {
     const content = contentOf(source, entry);
     const made = await planContent(source, entry, content);
     const weights = made.files!.map(({ path }) => path);
-    const repo = entry.repo ?? `${UNKNOWN_ACCOUNT}/${source.name}`;
+    const repo = repositoryOf(source, entry, UNKNOWN_ACCOUNT);
     const described = descriptionOf(source, entry, content, { repo, weights, comparisons: [] });
     const added = described.map(file => ({ path: file.path, bytes: fileBytes(file) }));
     const files = [...made.files!.filter(({ path }) => path !== MODEL_CARD), ...added];
@@ -67,13 +70,16 @@ export const hub: ExportTarget<Entry> = {
     if (token === undefined) throw new InputError(`there is no ${NO_TOKEN.what.slice(3)}`, { hint: NO_TOKEN.hint });
     const { signal, reporter, force } = context;
     const content = contentOf(source, entry);
-    const repo = entry.repo ?? `${await accountName(token, signal)}/${source.name}`;
+    const waiting = () => reporter.progress('wait', 0, null, hubEndpoint());
+    waiting();
+    const repo = repositoryOf(source, entry, entry.repo ?? (await accountName(token, signal)));
     const { files: made, ...written } = await makeContent(source, entry, content, context);
     const weights = made.map(({ path }) => path);
     const files = [
       ...made.filter(({ path }) => path !== MODEL_CARD),
       ...descriptionOf(source, entry, content, { repo, weights, comparisons: written.comparisons }),
     ];
+    waiting();
     const {
       url,
       commit,
@@ -97,8 +103,20 @@ export const hub: ExportTarget<Entry> = {
   },
 };
 
+/** @throws InputError if the name of the run or model can't be that of a repository */
+function repositoryOf({ name }: ExportSource, { repo }: Entry, account: string): string {
+  const own = `${account}/${name}`;
+  if (repo !== null) return repo;
+  if (HUB_REPOSITORY.test(own)) return own;
+  throw new InputError(`${JSON.stringify(name)} can't be the name of a repository on the hub`, {
+    key: 'repo',
+    hint: 'Name another one, as user/name.',
+  });
+}
+
 /** @throws InputError if this source can't be pushed so */
-function contentOf({ base, adapters }: ExportSource, { content }: Entry): PushedContent {
+function contentOf({ base, adapters }: ExportSource, entry: Entry): PushedContent {
+  const { content } = entry;
   const own = adapters.length > 0 ? 'adapter' : base.format === 'gguf' ? 'gguf' : 'folder';
   if (content === 'adapter' && adapters.length !== 1)
     throw new InputError(adapters.length === 0 ? 'there is no adapter' : 'only one adapter can be pushed', {
@@ -106,20 +124,29 @@ function contentOf({ base, adapters }: ExportSource, { content }: Entry): Pushed
       key: 'content',
       hint: 'Push the model instead: content folder or gguf.',
     });
+  checkOptions(entry, content ?? own);
   return content ?? own;
+}
+
+/** @throws InputError on an option of another content */
+function checkOptions({ type, dtype }: Entry, content: PushedContent): void {
+  const [key, of] =
+    type !== 'own' && content !== 'gguf'
+      ? ['type', 'gguf']
+      : dtype !== null && content !== 'folder'
+        ? ['dtype', 'folder']
+        : [];
+  if (key === undefined) return;
+  throw new InputError(`this is for the content ${of}, and what is pushed is the content ${content}`, {
+    key: `--${key}`,
+    hint: `Leave it out, or choose --content ${of}.`,
+  });
 }
 
 /** Whether the files of the base itself are what is pushed. */
 function isAsItIs({ base, adapters }: ExportSource, { type, dtype }: Entry, content: PushedContent): boolean {
   if (adapters.length > 0) return false;
   return content === 'gguf' ? base.format === 'gguf' && type === 'own' : base.format !== 'gguf' && dtype === null;
-}
-
-/** @throws InputError on a value that would make the adapter useless */
-function checkValues({ folder: path, tensors }: SavedAdapter): void {
-  for (const [key, tensor] of tensors)
-    if (!tensor.readFloat32().every(Number.isFinite))
-      throw new InputError('the adapter has non-finite values', { file: path, key });
 }
 
 /** What is there already; null: it must be made. */
@@ -151,7 +178,6 @@ async function makeContent(
   content: PushedContent,
   context: ExportContext,
 ): Promise<WrittenExport & { files: PushedFile[] }> {
-  if (content === 'adapter') checkValues(source.adapters[0]!);
   const existing = existingFiles(source, entry, content);
   if (existing) return { files: existing, comparisons: [], rounding: null, seconds: 0 };
   if (content === 'folder') {

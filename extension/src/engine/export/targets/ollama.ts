@@ -28,13 +28,17 @@ export const ollama: ExportTarget<Entry> = {
     checkGgufBase(source);
   },
 
-  async plan(source, entry) {
-    const name = nameOf(source, entry);
+  async isTaken(source, entry) {
     const found = await reachable();
-    const isTaken = !(found instanceof CodedError) && (await hasModel(found, name));
+    return !(found instanceof CodedError) && hasModel(found, nameOf(source, entry));
+  },
+
+  async plan(source, entry) {
+    nameOf(source, entry);
+    const found = await reachable();
     const isNew = found instanceof CodedError || rendersJinja(found);
     const planned = await planGguf(source, ggufEntryOf(entry), files => served(files, isNew));
-    return { ...planned, isTaken, needs: [needOf(found)] };
+    return { ...planned, needs: [needOf(found)] };
   },
 
   async write(source, entry, context) {
