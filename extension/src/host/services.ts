@@ -142,10 +142,13 @@ export interface Run {
   resumeStep(): number | null;
   /** Why it failed or was interrupted; null for other runs. */
   failure(): RunFailure | null;
+  /** All steps. Of a long run, what was read so far; `onDidChange` says when the rest was. */
   state(): RunState;
+  /** The same, once the rest was read. */
+  read(): Promise<RunState>;
   /**
-   * The state without reading all events: as long as `state` wasn't called, from the first and last ones, without most
-   * steps.
+   * The state without reading all events: as long as `state` wasn't called and has read them all, from the first and last ones, without
+   * most steps.
    */
   glance(): RunState;
   send(command: ControlCommand): void;

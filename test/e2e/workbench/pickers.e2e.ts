@@ -204,7 +204,7 @@ test('rows that Python printed are marked, and repaired together', async () => {
   await page.keyboard.press('Control+.');
   const action = page
     .locator('.action-widget .monaco-list-row')
-    .filter({ hasText: 'Repair the JSON of all 2 such rows' });
+    .filter({ hasText: 'Repair the JSON of all such rows' });
   await action.waitFor();
   const titles = await page.locator('.action-widget .monaco-list-row.action').allInnerTexts();
   expect(titles.filter(title => title === 'Delete this row').length).toBe(1);

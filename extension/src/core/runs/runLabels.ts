@@ -23,7 +23,11 @@ const MAX_DIFFERENCES = 2;
 /** By folder; runs whose name no other run has are left out. */
 export function distinctions(runs: readonly LabelledRun[]): ReadonlyMap<string, Distinction> {
   const byName = new Map<string, LabelledRun[]>();
-  for (const run of runs) byName.set(run.name, [...(byName.get(run.name) ?? []), run]);
+  for (const run of runs) {
+    const same = byName.get(run.name);
+    if (same) same.push(run);
+    else byName.set(run.name, [run]);
+  }
   return new Map([...byName.values()].filter(same => same.length > 1).flatMap(distinguished));
 }
 
@@ -39,7 +43,9 @@ export function distinctionText({ time, differences }: Distinction): string {
 }
 
 function distinguished(runs: readonly LabelledRun[]): [string, Distinction][] {
-  const minutes = runs.map(({ startedMs }) => timeText(startedMs, false));
+  const minutes = runs.map(({ startedMs }) => timeText(startedMs, MINUTES));
+  const ofMinute = new Map<string, number>();
+  for (const minute of minutes) ofMinute.set(minute, (ofMinute.get(minute) ?? 0) + 1);
   const options = runs.map(({ config }) => new Map(optionsOf(config)));
   const keys = [...new Set(options.flatMap(own => [...own.keys()]))];
   // An option that only some files name isn't a difference: the engine fills in defaults when a run starts.
@@ -47,23 +53,19 @@ function distinguished(runs: readonly LabelledRun[]): [string, Distinction][] {
   return runs.map(({ folder, startedMs }, i) => [
     folder,
     {
-      time: timeText(startedMs, minutes.indexOf(minutes[i]!) !== minutes.lastIndexOf(minutes[i]!)),
+      time: ofMinute.get(minutes[i]!)! > 1 ? timeText(startedMs, SECONDS) : minutes[i]!,
       differences: differing.flatMap(key => optionText(key, options[i]!.get(key))).slice(0, MAX_DIFFERENCES),
     },
   ]);
 }
 
+const MINUTE: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' };
+const MINUTES = new Intl.DateTimeFormat('en-GB', MINUTE);
+const SECONDS = new Intl.DateTimeFormat('en-GB', { ...MINUTE, second: '2-digit' });
+
 /** In local time. */
-function timeText(ms: number, withSeconds: boolean): string {
-  return new Date(ms)
-    .toLocaleString('en-GB', {
-      day: 'numeric',
-      month: 'short',
-      hour: '2-digit',
-      minute: '2-digit',
-      ...(withSeconds ? { second: '2-digit' } : {}),
-    })
-    .replace(',', '');
+function timeText(ms: number, format: Intl.DateTimeFormat): string {
+  return format.format(ms).replace(',', '');
 }
 
 /** Single values by their keys with dots, in the order of the file, without the name. */

@@ -63,6 +63,7 @@ export interface RunState {
   compiling: boolean;
   /** For each prompt the first answer and the last KEPT_SAMPLES. */
   samples: readonly Sample[];
+  /** The last KEPT_CHECKPOINTS, and the best one so far. */
   checkpoints: readonly { step: number; path: string; best: boolean }[];
   /** The last KEPT_LOG entries. */
   log: readonly LogEntry[];
@@ -76,6 +77,7 @@ export interface RunState {
 
 const KEPT_SAMPLES = 40;
 const KEPT_LOG = 500;
+const KEPT_CHECKPOINTS = 500;
 
 export const initialRunState: RunState = {
   status: 'starting',
@@ -131,7 +133,8 @@ function apply(state: RunState, event: EngineEvent): RunState {
     case 'checkpoint_saved': {
       const { step, path, best } = event;
       const others = state.checkpoints.filter(checkpoint => checkpoint.step !== step);
-      return logged({ ...state, checkpoints: [...others, { step, path, best }] }, event, 'info', `Saved ${path}`);
+      const checkpoints = withoutOldest([...others, { step, path, best }]);
+      return logged({ ...state, checkpoints }, event, 'info', `Saved ${path}`);
     }
     case 'warned':
       return logged(state, event, 'warning', event.message);
@@ -216,6 +219,12 @@ function withSample(samples: readonly Sample[], sample: Sample): readonly Sample
   if (same.length <= KEPT_SAMPLES + 1) return next;
   const dropped = same[1];
   return next.filter(each => each !== dropped);
+}
+
+function withoutOldest(checkpoints: RunState['checkpoints']): RunState['checkpoints'] {
+  if (checkpoints.length <= KEPT_CHECKPOINTS) return checkpoints;
+  const best = checkpoints.findLastIndex(each => each.best);
+  return checkpoints.toSpliced(best === 0 ? 1 : 0, 1);
 }
 
 function logged(state: RunState, { seq, time }: EngineEvent, level: LogEntry['level'], text: string): RunState {

@@ -1,5 +1,6 @@
 // Quick fixes for each kind of problem in a dataset: repair the row, delete it, delete all rows of its kind, or raise
-// max_length.
+// max_length. What a fix changes is worked out when it is chosen: fixes are offered while the cursor moves, and one may change
+// every row.
 import * as vscode from 'vscode';
 import { modify } from 'jsonc-parser';
 import { removeRows, repairJson, repairRoles, type TextEdit } from '../../core/data/rowEdits.js';
@@ -29,18 +30,27 @@ const REMOVED_TOGETHER: Partial<Record<ProblemCode, string>> = {
   truncated_answer: 'rows longer than max_length',
 };
 
-/** Fixes are made while the cursor moves, so that more rows aren't repaired at once. */
-const MAX_REPAIRED = 2000;
+/** Rows that are repaired before other work of the host gets its turn. */
+const REPAIRS_PER_TURN = 250;
 
 const QUICK_FIX = vscode.CodeActionKind.QuickFix;
 
 export function registerQuickFixes(datasets: DocumentDatasets): vscode.Disposable {
+  const edits = new WeakMap<vscode.CodeAction, Fix['edits']>();
   const provider: vscode.CodeActionProvider = {
     provideCodeActions(document, _range, { diagnostics }) {
       const dataset = datasets.get(document.uri);
       const ours = diagnostics.filter(({ source }) => source === DIAGNOSTIC_SOURCE);
       if (!dataset || dataset.version !== document.version || ours.length === 0) return [];
-      return withoutRepetition(ours.flatMap(diagnostic => fixesOf(document, dataset, diagnostic)));
+      const alike = rowsByProblem(dataset.rows);
+      const fixes = withoutRepetition(ours.flatMap(diagnostic => fixesOf(document, dataset, alike, diagnostic)));
+      for (const fix of fixes) edits.set(fix.action, fix.edits);
+      return fixes.map(({ action }) => action);
+    },
+    async resolveCodeAction(action) {
+      const found = await edits.get(action)?.();
+      if (found) action.edit = found;
+      return action;
     },
   };
   const providedCodeActionKinds = [QUICK_FIX];
@@ -51,38 +61,62 @@ export function registerQuickFixes(datasets: DocumentDatasets): vscode.Disposabl
 interface Fix {
   action: vscode.CodeAction;
   effect: string;
+  /** None for a fix that is a command, and for a document that was edited since. */
+  edits(): Promise<vscode.WorkspaceEdit | undefined>;
 }
 
 /** Problems of one row have fixes in common: they are those of all these problems. */
-function withoutRepetition(fixes: readonly Fix[]): vscode.CodeAction[] {
-  const byEffect = new Map<string, vscode.CodeAction>();
-  for (const { action, effect } of fixes) {
-    const known = byEffect.get(effect);
-    if (!known) byEffect.set(effect, action);
+function withoutRepetition(fixes: readonly Fix[]): Fix[] {
+  const byEffect = new Map<string, Fix>();
+  for (const fix of fixes) {
+    const known = byEffect.get(fix.effect)?.action;
+    if (!known) byEffect.set(fix.effect, fix);
     else {
-      known.diagnostics = [...(known.diagnostics ?? []), ...(action.diagnostics ?? [])];
-      known.isPreferred ||= action.isPreferred;
+      known.diagnostics!.push(...(fix.action.diagnostics ?? []));
+      known.isPreferred ||= fix.action.isPreferred;
     }
   }
   return [...byEffect.values()];
 }
 
-function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagnostic: vscode.Diagnostic): Fix[] {
+function rowsByProblem(rows: readonly RowSummary[]): ReadonlyMap<ProblemCode, readonly RowSummary[]> {
+  const byCode = new Map<ProblemCode, RowSummary[]>();
+  for (const row of rows)
+    for (const code of row.problems) {
+      const alike = byCode.get(code);
+      if (alike) alike.push(row);
+      else byCode.set(code, [row]);
+    }
+  return byCode;
+}
+
+function fixesOf(
+  document: vscode.TextDocument,
+  dataset: DocumentDataset,
+  rowsByProblem: ReadonlyMap<ProblemCode, readonly RowSummary[]>,
+  diagnostic: vscode.Diagnostic,
+): Fix[] {
   const row = rowAt(dataset.rows, document.offsetAt(diagnostic.range.start));
   if (!row) return [];
   const code = diagnostic.code as ProblemCode;
   const fixes: Fix[] = [];
-  const offer = (title: string, edits: readonly TextEdit[]) => {
+  const offer = (title: string, effect: string, edits: () => readonly TextEdit[] | Promise<readonly TextEdit[]>) => {
     const action = new vscode.CodeAction(title, QUICK_FIX);
-    Object.assign(action, { edit: workspaceEdit(document, edits), diagnostics: [diagnostic] });
-    fixes.push({ action, effect: JSON.stringify(edits) });
+    action.diagnostics = [diagnostic];
+    const isSame = () => document.version === dataset.version;
+    fixes.push({
+      ...{ action, effect },
+      async edits() {
+        const found = isSame() ? await edits() : [];
+        return isSame() ? workspaceEdit(document, found) : undefined;
+      },
+    });
   };
-  for (const { title, edits } of repairs(document, row, code)) offer(title, shifted(edits, row));
-  const alike = dataset.rows.filter(({ problems }) => problems.includes(code));
-  if (code === 'invalid_json' && alike.length > 1 && alike.length <= MAX_REPAIRED) {
-    const repaired = alike.flatMap(each => repairs(document, each, code).map(({ edits }) => shifted(edits, each)));
-    if (repaired.length > 1) offer(`Repair the JSON of all ${count(repaired.length)} such rows`, repaired.flat());
-  }
+  const ofRow = repairs(document, row, code);
+  for (const { title, edits } of ofRow) offer(title, `${title} ${row.row}`, () => shifted(edits, row));
+  const alike = rowsByProblem.get(code) ?? [];
+  if (code === 'invalid_json' && alike.length > 1 && ofRow.length > 0)
+    offer('Repair the JSON of all such rows', `repair ${code}`, () => repairAll(document, alike, code));
   const { maxLength } = dataset.summary;
   // Rows that end before the run file's max_length are at the end of the model's context, which no key raises.
   const raises = maxLength >= (dataset.reading.runFile?.dataset.max_length ?? 0);
@@ -90,15 +124,29 @@ function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagno
     fixes.push({
       action: Object.assign(raiseMaxLength(dataset, row.tokens), { diagnostics: [diagnostic] }),
       effect: `max_length ${row.tokens}`,
+      edits: () => Promise.resolve(undefined),
     });
   const remove = code === 'duplicate' ? 'Remove this duplicate' : 'Delete this row';
-  offer(remove, removeRows(dataset.rows, new Set([row.row])));
-  if (alike.length > 1 && REMOVED_TOGETHER[code]) {
-    const edits = removeRows(dataset.rows, new Set(alike.map(each => each.row)));
-    offer(`Remove all ${count(alike.length)} ${REMOVED_TOGETHER[code]}`, edits);
-  }
+  const removal = (rows: readonly RowSummary[]) => removeRows(dataset.rows, new Set(rows.map(each => each.row)));
+  offer(remove, `remove ${row.row}`, () => removal([row]));
+  if (alike.length > 1 && REMOVED_TOGETHER[code])
+    offer(`Remove all ${count(alike.length)} ${REMOVED_TOGETHER[code]}`, `remove ${code}`, () => removal(alike));
   fixes[0].action.isPreferred = code !== 'truncated_answer';
   return fixes;
+}
+
+/** Those that can be repaired. */
+async function repairAll(
+  document: vscode.TextDocument,
+  rows: readonly RowSummary[],
+  code: ProblemCode,
+): Promise<TextEdit[]> {
+  const edits: TextEdit[] = [];
+  for (const [i, row] of rows.entries()) {
+    for (const repair of repairs(document, row, code)) edits.push(...shifted(repair.edits, row));
+    if (i % REPAIRS_PER_TURN === REPAIRS_PER_TURN - 1) await new Promise(resolve => setImmediate(resolve));
+  }
+  return edits;
 }
 
 function shifted(edits: readonly TextEdit[], row: RowSummary): TextEdit[] {

@@ -1,5 +1,6 @@
 // A run, read from its folder. Created by the run service for every run folder; `refresh` reads new events, and
-// commands are sent by appending a line. Keeps the steps only of runs that are alive or shown.
+// commands are sent by appending a line. Keeps the steps only of runs that are alive or shown. Many events are read a chunk at
+// a time, with other work of the host in between.
 import type { ChildProcess } from 'node:child_process';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
@@ -37,6 +38,9 @@ export class FolderRun implements Run {
   private held: boolean;
   private offset = 0;
   private full: RunState | null = null;
+  /** Settles once `full` has every event; null if it has. */
+  private reading: Promise<void> | null = null;
+  private isDisposed = false;
   private ends: { size: number; state: RunState } | null = null;
 
   /** @param child its process, if this window has started it; it takes a moment to claim the folder */
@@ -89,20 +93,32 @@ export class FolderRun implements Run {
     return this.alive || this.phase === 'completed' ? null : lastCheckpointStep(this.files.checkpoints);
   }
 
-  /** As of the last `refresh`; reading new events here would keep them from the listeners. */
+  /** As of the last `refresh`; reading new events here would keep them from the listeners. Of many events, the first: the rest follows. */
   state(): RunState {
     if (!this.full) this.readOn();
     return this.full!;
   }
 
+  async read(): Promise<RunState> {
+    this.state();
+    await this.reading;
+    return this.full!;
+  }
+
   /** For trees and the status bar; from the first and last events only, unless `state` was called. */
   glance(): RunState {
-    if (this.full) return this.full;
-    if (this.alive) return this.state();
+    const full = this.alive ? this.state() : this.full;
+    if (full && !this.reading) return full;
     const size = fileSize(this.files.events);
     if (this.ends?.size !== size)
       this.ends = { size, state: readEventEnds(this.files.events).reduce(reduceRun, initialRunState) };
     return this.ends.state;
+  }
+
+  /** Reads what lists of runs show, which is then at hand. */
+  readFacts(): void {
+    this.glance();
+    void this.config;
   }
 
   failure(): RunFailure | null {
@@ -176,6 +192,7 @@ export class FolderRun implements Run {
   }
 
   dispose(): void {
+    this.isDisposed = true;
     this.changed.dispose();
   }
 
@@ -184,13 +201,27 @@ export class FolderRun implements Run {
   }
 
   private readOn(): void {
+    if (!this.reading && this.readChunk()) this.reading = this.readRest();
+  }
+
+  /** @returns whether there was one */
+  private readChunk(): boolean {
     if (this.offset > fileSize(this.files.events)) {
       this.offset = 0;
       this.full = null;
     }
-    this.full ??= initialRunState;
-    for (let chunk; (chunk = readEventChunk(this.files.events, this.offset)); this.offset = chunk.next)
-      this.full = chunk.events.reduce(reduceRun, this.full);
+    const chunk = readEventChunk(this.files.events, this.offset);
+    this.full = (chunk?.events ?? []).reduce(reduceRun, this.full ?? initialRunState);
+    if (!chunk) return false;
+    this.offset = chunk.next;
+    return this.offset < fileSize(this.files.events);
+  }
+
+  private async readRest(): Promise<void> {
+    do await new Promise(resolve => setImmediate(resolve));
+    while (!this.isDisposed && this.readChunk());
+    this.reading = null;
+    this.changed.fire();
   }
 }
 

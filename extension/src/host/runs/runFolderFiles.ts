@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { certificateName, certificateSchema, type Certificate } from '../../protocol/certificate.js';
 import { engineEventSchema, type EngineEvent } from '../../protocol/engineEvent.js';
-import { namesIn, openRegularFile, readRange, readText, regularFileSize } from '../../system/regularFile.js';
+import { linkStatOf } from '../../system/fileStat.js';
+import { namesIn, openRegularFile, readRange, readText } from '../../system/regularFile.js';
 
 export const runFolderFiles = (folder: string) => ({
   run: join(folder, 'run.json'),
@@ -20,7 +21,10 @@ export const runFolderFiles = (folder: string) => ({
 });
 
 const NEWLINE = 0x0a;
-const CHUNK_BYTES = 1 << 20;
+/** A thousand steps, which are read in a few milliseconds. */
+const CHUNK_BYTES = 1 << 18;
+/** Of the steps at the end of a file, those that a glance takes. */
+const LAST_STEPS = 50;
 
 /** null for lines that are not events of this version. */
 function parseLine(line: string): EngineEvent | null {
@@ -31,8 +35,8 @@ function parseLine(line: string): EngineEvent | null {
   }
 }
 
-function parseLines(text: string): EngineEvent[] {
-  return text.split('\n').flatMap(line => {
+function parseLines(lines: readonly string[]): EngineEvent[] {
+  return lines.flatMap(line => {
     const event = line === '' ? null : parseLine(line);
     return event === null ? [] : [event];
   });
@@ -63,15 +67,21 @@ export function readEventChunk(path: string, offset: number): { events: EngineEv
     for (let length = CHUNK_BYTES; offset < size && length <= MAX_LINE_BYTES; length *= 2) {
       const bytes = readRange(descriptor, offset, Math.min(offset + length, size));
       const end = bytes.lastIndexOf(NEWLINE) + 1;
-      if (end > 0) return { events: parseLines(bytes.toString('utf8', 0, end)), next: offset + end };
+      if (end > 0) return { events: parseLines(wholeLines(bytes, 0)), next: offset + end };
       if (offset + bytes.length >= size) return null;
     }
     return null;
   });
 }
 
+/** 0 for what isn't a regular file. Looked at often, so it isn't opened. */
 export function fileSize(path: string): number {
-  return regularFileSize(path, 'refuse') ?? 0;
+  try {
+    const stat = linkStatOf(path);
+    return stat?.isFile() ? stat.size : 0;
+  } catch {
+    return 0;
+  }
 }
 
 /**
@@ -82,15 +92,20 @@ export function readEventEnds(path: string, endBytes = 32_768): EngineEvent[] {
   return withFile(path, [], (descriptor, size) => {
     if (size <= 2 * endBytes) {
       const bytes = readRange(descriptor, 0, size);
-      return parseLines(bytes.toString('utf8', 0, bytes.lastIndexOf(NEWLINE) + 1));
+      return parseLines(wholeLines(bytes, 0));
     }
     const head = readRange(descriptor, 0, endBytes);
     const tail = readRange(descriptor, size - endBytes, size);
-    return [
-      ...parseLines(head.toString('utf8', 0, head.lastIndexOf(NEWLINE) + 1)).filter(({ type }) => type === 'started'),
-      ...parseLines(tail.toString('utf8', tail.indexOf(NEWLINE) + 1, tail.lastIndexOf(NEWLINE) + 1)),
-    ];
+    const starts = wholeLines(head, 0).filter(line => line.includes('"type":"started"'));
+    const last = wholeLines(tail, tail.indexOf(NEWLINE) + 1);
+    let steps = 0;
+    const needed = last.toReversed().filter(line => !line.includes('"type":"step"') || ++steps <= LAST_STEPS);
+    return [...parseLines(starts).filter(({ type }) => type === 'started'), ...parseLines(needed.toReversed())];
   });
+}
+
+function wholeLines(bytes: Buffer, from: number): string[] {
+  return bytes.toString('utf8', from, bytes.lastIndexOf(NEWLINE) + 1).split('\n');
 }
 
 /** The last lines of a text file that aren't empty, without terminal escapes; from its last `endBytes`. */

@@ -22,6 +22,9 @@ const FOLLOW_MS = 400;
 /** Changes in the runs folders within this time are handled together. */
 const GATHER_MS = 100;
 
+/** Run folders that are read before other work of the host gets its turn; each takes about a millisecond. */
+const RUNS_PER_TURN = 10;
+
 /** Time for a process to save and end before it is killed. */
 const STOP_MS = 5_000;
 
@@ -47,6 +50,9 @@ export class FolderRunService implements RunService, vscode.Disposable {
   private readonly byFolder = new Map<string, FolderRun>();
   /** Runs that were opened and are in no runs folder, such as those of a race. Nothing watches their folders. */
   private readonly unlisted = new Map<string, FolderRun>();
+  /** Folders that were found, but not yet read. */
+  private found: string[] = [];
+  private listing: NodeJS.Immediate | null = null;
   private watchers: vscode.FileSystemWatcher[] = [];
   private readonly ownFolders = new Set<string>();
   private readonly touchedFolders = new Set<string>();
@@ -139,6 +145,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
   dispose(): void {
     clearInterval(this.heartbeat);
     if (this.gathering) clearTimeout(this.gathering);
+    if (this.listing) clearImmediate(this.listing);
     [...this.watchers, ...this.subscriptions].forEach(each => each.dispose());
     [...this.byFolder.values(), ...this.unlisted.values()].forEach(run => run.dispose());
     [this.changed, this.touched, this.failing, this.started, this.ended].forEach(emitter => emitter.dispose());
@@ -172,10 +179,23 @@ export class FolderRunService implements RunService, vscode.Disposable {
   private scan(): void {
     const folders = new Set(runsFolders(this.context).flatMap(runFoldersIn));
     const gone = [...this.byFolder.keys()].filter(folder => !folders.has(folder));
-    const found = [...folders].filter(folder => !this.byFolder.has(folder));
     for (const folder of gone) this.forgetRun(folder);
-    for (const folder of found) this.byFolder.set(folder, this.follow(folder));
-    if (gone.length + found.length > 0) this.changed.fire();
+    this.found = [...folders].filter(folder => !this.byFolder.has(folder));
+    if (gone.length > 0 && this.found.length === 0) this.changed.fire();
+    if (this.found.length > 0 && !this.listing) this.listFound(true);
+  }
+
+  /** Lists what was found, some runs at a time; told of the first and when all are there. */
+  private listFound(isFirst = false): void {
+    for (const folder of this.found.splice(0, RUNS_PER_TURN)) {
+      if (this.byFolder.has(folder)) continue;
+      const run = this.unlisted.get(folder) ?? this.follow(folder);
+      this.unlisted.delete(folder);
+      run.readFacts();
+      this.byFolder.set(folder, run);
+    }
+    this.listing = this.found.length > 0 ? setImmediate(() => this.listFound()) : null;
+    if (isFirst || !this.listing) this.changed.fire();
   }
 
   private add(folder: string, child: ChildProcess): FolderRun {

@@ -30,7 +30,7 @@ function textOf(run: FolderRun): string {
 }
 
 function wordsOf(run: FolderRun): string {
-  const state = run.state();
+  const state = run.glance();
   if (run.phase === 'starting' || !state.started) return 'starting';
   const loss = runFigure(state);
   const left = run.phase === 'paused' ? null : secondsLeft(state);

@@ -27,6 +27,9 @@ const RESTRICTED =
 
 const GROUPING = 'tunewright.runs.grouping';
 
+/** Runs that are described before other work of the host gets its turn. */
+const ITEMS_PER_TURN = 25;
+
 export function registerRunsTree(
   runs: FolderRunService,
   outdated: OutdatedRuns,
@@ -82,6 +85,8 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<Element | undefined>();
   readonly onDidChangeTreeData = this.changed.event;
   private distinctions: ReadonlyMap<string, Distinction>;
+  /** Made by `getChildren`, as VS Code asks for all items at once. */
+  private readonly prepared = new Map<FolderRun, vscode.TreeItem>();
 
   constructor(
     private readonly runs: FolderRunService,
@@ -105,27 +110,45 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
     this.changed.fire(this.grouping === 'none' ? run : undefined);
   }
 
-  getChildren(element?: Element): Element[] {
+  async getChildren(element?: Element): Promise<Element[]> {
     if (element instanceof FolderRun) return [];
-    if (element) return [...element.runs];
-    const runs = this.runs.runs();
-    return this.grouping === 'none' ? [...runs] : groupRuns(runs, keyOf(this.grouping));
+    const runs = element?.runs ?? this.runs.runs();
+    if (!element && this.grouping !== 'none') return groupRuns(runs, keyOf(this.grouping));
+    for (const [i, run] of runs.entries()) {
+      this.prepared.set(run, this.runItem(run));
+      if (i % ITEMS_PER_TURN === ITEMS_PER_TURN - 1) await new Promise(resolve => setImmediate(resolve));
+    }
+    return [...runs];
   }
 
   getTreeItem(element: Element): vscode.TreeItem {
-    return element instanceof FolderRun ? this.runItem(element) : groupItem(element);
+    if (!(element instanceof FolderRun)) return groupItem(element);
+    const item = this.prepared.get(element) ?? this.runItem(element);
+    this.prepared.delete(element);
+    return item;
+  }
+
+  resolveTreeItem(item: vscode.TreeItem, element: Element): vscode.TreeItem {
+    if (element instanceof FolderRun) {
+      const method = this.methodOf(element);
+      item.tooltip = tooltip(element, this.outdated.isOutdated(element.folder), method);
+    }
+    return item;
+  }
+
+  private methodOf(run: FolderRun): string {
+    return this.methods.titleOf(run.glance().started?.peft_type ?? peftTypeOf(run.config));
   }
 
   private runItem(run: FolderRun): vscode.TreeItem {
     const isOutdated = this.outdated.isOutdated(run.folder);
-    const method = this.methods.titleOf(run.glance().started?.peft_type ?? peftTypeOf(run.config));
+    const method = this.methodOf(run);
     const { icon, color } = PHASE_ICONS[run.phase];
     const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
     item.id = run.folder;
     item.resourceUri = vscode.Uri.file(run.folder);
     item.iconPath = new vscode.ThemeIcon(icon, color ? new vscode.ThemeColor(color) : undefined);
     item.description = describe(run, isOutdated, method, this.distinctions.get(run.folder));
-    item.tooltip = tooltip(run, isOutdated, method);
     item.contextValue = contextOf(run, this.methods);
     item.accessibilityInformation = { label: `${run.name}, ${PHASE_LABELS[run.phase]}, ${item.description}` };
     item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };

@@ -193,25 +193,28 @@ export class DashboardSession {
   }
 
   private snapshotOf(run: Run): RunSnapshot {
+    // A long run is shown as what it is, while its steps are still being read.
+    const whole = run.glance();
+    const { firstTime, lastTime, started, completed } = whole;
     const state = run.state();
-    const { generation, steps, evaluations, firstTime, lastTime, started, completed } = state;
+    const { generation, steps, evaluations } = state;
     const { model, dataset } = run.config as { model?: unknown; dataset?: { train?: unknown } };
     return {
       folder: run.folder,
       name: run.name,
       label: distinctName(run, this.distinctions),
-      status: runPhase(state, run.alive),
+      status: runPhase(whole, run.alive),
       generation,
       numSteps: steps.length,
       numEvaluations: evaluations.length,
-      currentStep: currentStep(state),
-      secondsLeft: run.alive ? secondsLeft(state) : null,
+      currentStep: currentStep(whole),
+      secondsLeft: run.alive ? secondsLeft(whole) : null,
       firstTime,
       lastTime,
       model: String(model ?? ''),
       dataset: String(dataset?.train ?? ''),
       method: this.options.methodTitle(started?.peft_type ?? peftTypeOf(run.config)),
-      metrics: [...state.metrics],
+      metrics: [...whole.metrics],
       started,
       completed,
       failure: run.failure(),
@@ -222,7 +225,7 @@ export class DashboardSession {
       log: [...state.log],
       savings: this.savings.get(run.folder) ?? null,
       exports: completed && run.folder === this.folders[0] ? this.certificatesOf(run, state) : [],
-      failedExports: state.failedExports.map(({ target, message, hint = null }) => ({ target, message, hint })),
+      failedExports: whole.failedExports.map(({ target, message, hint = null }) => ({ target, message, hint })),
     };
   }
 

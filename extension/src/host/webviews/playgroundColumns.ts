@@ -7,6 +7,7 @@ import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctName, distinctions } from '../../core/runs/runLabels.js';
 import { metricName, metricValue } from '../../core/metrics/metricText.js';
 import { metricOfRun } from '../../core/runs/bestMetric.js';
+import type { RunState } from '../../core/runs/runState.js';
 import { longFigure, runFigure } from '../../core/runs/runStatus.js';
 import { count } from '../../core/units.js';
 import type { Column, Conversation } from '../../protocol/playgroundMessages.js';
@@ -215,14 +216,15 @@ async function pickMixture(fitting: readonly Run[], runs: RunService): Promise<N
 /** The checkpoints that exist, of each run the latest first. */
 async function pickCheckpoint(saving: readonly Run[], runs: RunService): Promise<NewColumn | undefined> {
   const known = distinctions(runs.runs());
-  const items = saving.flatMap((run): ColumnItem[] => [
+  const states = await Promise.all(saving.map(run => run.read()));
+  const items = saving.flatMap((run, i): ColumnItem[] => [
     separator(distinctName(run, known)),
     ...checkpointSteps(runFolderFiles(run.folder).checkpoints)
       .toReversed()
       .map(step => ({
         icon: 'history',
         label: `Step ${count(step)}`,
-        description: figureAt(run, step),
+        description: figureAt(states[i]!, step),
         choose: () => columnOfCheckpoint(run, step),
       })),
   ]);
@@ -240,8 +242,7 @@ export function columnOfCheckpoint(run: Run, step: number): NewColumn {
 }
 
 /** `validation loss 0.931`, or the run's other metric; '' if it wasn't evaluated at this step. */
-function figureAt(run: Run, step: number): string {
-  const state = run.state();
+function figureAt(state: RunState, step: number): string {
   const { evaluations } = state;
   const metric = metricOfRun(state);
   const at = evaluations.column('step').indexOf(step);

@@ -315,7 +315,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
       const run = await this.services.runs.start(draft);
       await vscode.commands.executeCommand('tunewright.dashboard.open', run.folder);
       await begun(run);
-      const { started, failed } = run.state();
+      const { started, failed } = run.glance();
       if (started || !failed) return { ok: true, value: run.folder };
       const record = { ...failed, code: failed.code ?? ('internal' as const) };
       return { ok: false, problem: problemOf(record, draft, runFolderFiles(run.folder).run) };
@@ -360,7 +360,7 @@ function absolute(draft: Draft): Draft {
 function begun(run: Run): Promise<void> {
   return new Promise(resolve => {
     const look = () => {
-      if (run.alive && !run.state().started) return;
+      if (run.alive && !run.glance().started) return;
       listener.dispose();
       resolve();
     };

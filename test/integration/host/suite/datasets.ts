@@ -54,12 +54,16 @@ function problem(uri: vscode.Uri, code: string): Promise<vscode.Diagnostic> {
   return fromProblems(uri, code, ours => ours.find(each => each.code === code));
 }
 
+/** As many as any test here is offered. */
+const RESOLVED_FIXES = 50;
+
 function fixes(uri: vscode.Uri, diagnostic: vscode.Diagnostic): Thenable<vscode.CodeAction[]> {
   return vscode.commands.executeCommand<vscode.CodeAction[]>(
     'vscode.executeCodeActionProvider',
     uri,
     diagnostic.range,
     vscode.CodeActionKind.QuickFix.value,
+    RESOLVED_FIXES,
   );
 }
 

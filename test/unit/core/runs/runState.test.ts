@@ -53,6 +53,16 @@ const evaluated = (step: number): EngineEventBody => ({
 });
 
 /** Stamps and reduces. */
+test('of many checkpoints the last 500 are kept, and the best', () => {
+  const saved = (step: number, best: boolean): EngineEventBody => ({
+    ...{ type: 'checkpoint_saved', step, path: `checkpoints/step-${step}`, best },
+  });
+  const { checkpoints } = run([started(), ...Array.from({ length: 2000 }, (_, i) => saved(1 + i, i === 99))]);
+  expect(checkpoints.length).toBe(500);
+  expect(checkpoints[0]).toMatchObject({ step: 100, best: true });
+  expect(checkpoints.at(-1)!.step).toBe(2000);
+});
+
 function run(bodies: EngineEventBody[], from: RunState = initialRunState): RunState {
   return bodies.reduce(
     (state, body) =>

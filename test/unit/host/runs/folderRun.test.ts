@@ -95,6 +95,37 @@ test('a file that has become shorter is read from the beginning', () => {
   expect(run.state().lastSeq).toBe(JSON.parse(recorded[9]!).seq);
 });
 
+test('many events are read a chunk at a time; meanwhile the run is known by its ends, and listeners are told when all are there', async () => {
+  const STEPS = 20_000;
+  const recordedStep = JSON.parse(recorded.find(line => line.includes('"type":"step"'))!);
+  const lines = Array.from({ length: STEPS }, (_, i) => JSON.stringify({ ...recordedStep, seq: 1 + i, step: 1 + i }));
+  const [first, last] = [recorded[0]!, { ...JSON.parse(recorded.at(-1)!), seq: 1 + STEPS, step: STEPS }];
+  const text = [first, ...lines, JSON.stringify(last)].map(line => `${line}\n`).join('');
+  writeFileSync(join(folder, 'events.ndjson'), text);
+  end();
+  run.refresh();
+  changes = 0;
+
+  const chunk = run.state().steps.length;
+  expect(chunk).toBeGreaterThan(0);
+  expect(chunk, 'in one turn').toBeLessThan(STEPS / 10);
+  expect(run.glance()).toMatchObject({ completed: { step: STEPS }, started: { type: 'started' } });
+  expect(run.phase).toBe('completed');
+  let turns = 0;
+  const count = () => {
+    turns++;
+    counting = setImmediate(count);
+  };
+  let counting = setImmediate(count);
+  const whole = await run.read();
+  clearImmediate(counting);
+  expect(whole.steps.length).toBe(STEPS);
+  expect(turns).toBeGreaterThanOrEqual(Math.floor(STEPS / chunk) - 1);
+  expect(changes).toBe(1);
+  expect(run.state()).toBe(whole);
+  expect(run.glance()).toBe(whole);
+});
+
 /** The process of the run has ended. */
 function end(): void {
   release();

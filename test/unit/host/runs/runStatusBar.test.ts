@@ -35,7 +35,7 @@ const recorded: EngineEvent[] = readFileSync(
 /** A running run after these events. */
 function run(name: string, events: readonly EngineEvent[]) {
   const state = events.reduce(reduceRun, initialRunState);
-  return { name, folder: `/runs/${name}`, state: () => state, phase: runPhase(state, true) };
+  return { name, folder: `/runs/${name}`, glance: () => state, phase: runPhase(state, true) };
 }
 /** Events up to this step, with `stepMs` per step. */
 const until = (step: number, stepMs: number) =>

@@ -49,6 +49,7 @@ class RecordedRun {
   ) {}
   readonly startedMs = Date.parse('2026-01-01T00:00:00Z');
   state = () => this.current;
+  glance = () => this.current;
   resumeStep = () => null;
   failure = () => null;
   send = ({ type }: { type: string }) => void this.sent.push(type);
