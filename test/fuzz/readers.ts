@@ -565,7 +565,7 @@ export function readersOf(gguf: string, zip: Buffer): Record<string, Reader> {
       read(path) {
         const value = valueIn(path);
         kept.keptGrouping(value);
-        new Set(kept.keptSteps(value));
+        kept.keptSteps(value).join();
         Object.keys(kept.keptDraft(value));
         kept.keptFolders(value).join('\n');
         kept.keptConversation(value).trim();

@@ -82,6 +82,7 @@ const counts = { read: {} as Record<string, number>, refused: {} as Record<strin
 async function tryOriginals(): Promise<void> {
   for (const [name, reader] of readers)
     for (const original of reader.originals) {
+      process.send!({ type: 'begun', n: -1 } satisfies Report);
       const path = join(placeOf(original), original.name);
       writeFileSync(path, original.bytes());
       const error = await refusalOf(reader, path);
