@@ -17,6 +17,8 @@ export interface FuzzCounts {
 export function fuzz(options: {
   count: number;
   seed: number;
+  /** Text that the names of the readers have. */
+  only?: string;
   onFault(fault: Fault): void;
   onProgress?(counts: FuzzCounts): void;
 }): Promise<FuzzCounts>;

@@ -1,4 +1,5 @@
-// `npm run fuzz [-- count [seed]]`: damaged inputs of every kind (readers.ts) are read in processes with little memory and little time.
+// `npm run fuzz [-- count [seed [reader]]]`: damaged inputs of every kind (readers.ts), or of the readers whose names have that text,
+// are read in processes with little memory and little time.
 // Each must be read, or refused with a message that says where. Those that do anything else are kept in runs/fuzz, and the exit code
 // is 1. short.test.ts does the same with a part of them.
 import { build } from 'esbuild';
@@ -20,13 +21,13 @@ const LAST_MESSAGES_MS = 50;
  * @param onFault called for each input that is neither read nor refused
  * @returns numbers of inputs, by reader
  */
-export async function fuzz({ count, seed, onFault, onProgress = () => {} }) {
+export async function fuzz({ count, seed, only = '', onFault, onProgress = () => {} }) {
   // Inside the repository, where the bundle finds its packages.
   mkdirSync(join(root, 'runs'), { recursive: true });
   const bundles = mkdtempSync(join(root, 'runs/fuzz-'));
   const scratch = mkdtempSync(join(tmpdir(), 'tunewright-fuzz-'));
   try {
-    const args = await prepare(bundles, scratch);
+    const args = [...(await prepare(bundles, scratch)), only];
     const counts = { inputs: 0, read: {}, refused: {}, faults: 0 };
     const fault = report => {
       counts.faults++;
@@ -146,7 +147,8 @@ async function prepare(folder, scratch) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [count = 20_000, seed = 1] = process.argv.slice(2).map(Number);
+  const [count = 20_000, seed = 1] = process.argv.slice(2, 4).map(Number);
+  const only = process.argv[4];
   const kept = join(root, 'runs/fuzz');
   rmSync(kept, { recursive: true, force: true });
   const began = Date.now();
@@ -154,6 +156,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { read, refused, faults } = await fuzz({
     count,
     seed,
+    only,
     onFault: ({ n, reader, file, message }) => {
       mkdirSync(kept, { recursive: true });
       writeFileSync(join(kept, `${seed}-${n}.txt`), `${reader}: ${file}\n${message}\n`);

@@ -1,6 +1,6 @@
 // All that reads what others have written, as the fuzzer calls it: files of rows, models, adapters, runs, races and suites, pages and
 // archives that are downloaded, requests of other programs, and every message between processes. Used by target.ts.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { PassThrough, Writable } from 'node:stream';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -19,6 +19,7 @@ import { openHuggingFaceFolder, readTokenizer } from '../../extension/src/engine
 import { openSafetensors, type SafetensorsFile } from '../../extension/src/engine/files/safetensors.js';
 import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.js';
 import { listOllamaModels } from '../../extension/src/engine/hub/ollamaStore.js';
+import { findInstallation } from '../../extension/src/engine/install/installation.js';
 import { parseNetrc } from '../../extension/src/engine/install/netrc.js';
 import { readHtmlPage, readJsonPage } from '../../extension/src/engine/install/packageIndex.js';
 import { cudaRequirements } from '../../extension/src/engine/install/wheelPlan.js';
@@ -35,7 +36,11 @@ import { readEvents } from '../../extension/src/engine/runFolder/eventLog.js';
 import { RunFolder } from '../../extension/src/engine/runFolder/runFolder.js';
 import { readStepLosses } from '../../extension/src/engine/runFolder/stepLosses.js';
 import { parseBody, parseChat, parseCompletion } from '../../extension/src/engine/serve/requests.js';
-import { openTrainable, readCheckpointState } from '../../extension/src/engine/training/checkpoint.js';
+import {
+  inspectCheckpoint,
+  openTrainable,
+  readCheckpointState,
+} from '../../extension/src/engine/training/checkpoint.js';
 import { previewFirstRows } from '../../extension/src/host/datasets/firstRows.js';
 import { AnalysedDataset } from '../../extension/src/host/datasets/worker/analysedDataset.js';
 import type { DatasetSummary, ReadingSettings } from '../../extension/src/host/datasets/worker/workerMessages.js';
@@ -45,6 +50,7 @@ import * as dashboard from '../../extension/src/protocol/dashboardMessages.js';
 import * as datasetPreview from '../../extension/src/protocol/datasetPreviewMessages.js';
 import * as evaluation from '../../extension/src/protocol/evaluationMessages.js';
 import * as exports from '../../extension/src/protocol/exportMessages.js';
+import { conversationSchema } from '../../extension/src/protocol/playgroundMessages.js';
 import * as playground from '../../extension/src/protocol/playgroundMessages.js';
 import * as race from '../../extension/src/protocol/raceMessages.js';
 import * as resident from '../../extension/src/protocol/residentMessages.js';
@@ -53,8 +59,18 @@ import * as session from '../../extension/src/protocol/sessionMessages.js';
 import type { NotificationType, RequestType } from '../../extension/src/protocol/messageTypes.js';
 import { WebviewChannel } from '../../extension/src/protocol/webviewChannel.js';
 import { withinTime } from '../../extension/src/system/boundedWork.js';
+import { FolderConversations } from '../../extension/src/host/webviews/conversationStore.js';
+import * as kept from '../../extension/src/host/keptValues.js';
 import { holderOf } from '../../extension/src/system/fileClaim.js';
 import { keptReports, scoreIn } from '../../extension/src/system/keptReports.js';
+import {
+  hubAnswers,
+  lmStudioAnswers,
+  ollamaAnswers,
+  readHubAnswer,
+  readLmStudioAnswer,
+  readOllamaAnswer,
+} from './answers.js';
 
 export interface Original {
   /** In the folder that `folder` is copied to. */
@@ -326,6 +342,27 @@ const API_REQUESTS = [
   { model: 'm', prompt: ['a', 'b'], max_tokens: 3, logprobs: 2, stop: 'x' },
 ];
 
+const INSTALLATION = {
+  ...{
+    source: 'wheel',
+    origin: 'tensorflow-cpu==2.21.0',
+    libraryVersion: '2.21.0',
+    tfjsNodeVersion: '4.22.0',
+    gpu: false,
+  },
+  ...{ platform: 'linux-x64', installedAt: '2026-01-01T00:00:00.000Z', addon: 'a.node', muteStderr: null },
+  files: [{ path: 'installation.json', bytes: 1 }],
+};
+
+const SHARD = 'model-00001-of-00001.safetensors';
+
+/** All tensors of a file, as in the index of a model in one shard. */
+function shardsOf(path: string): Record<string, string> {
+  const file = openSafetensors(path);
+  file.close();
+  return Object.fromEntries([...file.tensors.keys()].map(name => [name, SHARD]));
+}
+
 const PAGE = 'https://example.org/simple/tensorflow/';
 
 /** @param gguf a model in GGUF @param zip a wheel */
@@ -406,6 +443,19 @@ export function readersOf(gguf: string, zip: Buffer): Record<string, Reader> {
         }
       },
     },
+    'index of shards': {
+      originals: [
+        text(
+          'model.safetensors.index.json',
+          JSON.stringify({ metadata: { total_size: 1 }, weight_map: shardsOf(join(PARITY, 'model.safetensors')) }),
+        ),
+      ].map(original => ({ ...original, folder: PARITY })),
+      read(path) {
+        const whole = join(dirname(path), 'model.safetensors');
+        if (existsSync(whole)) renameSync(whole, join(dirname(path), SHARD));
+        useModel(openHuggingFaceFolder(dirname(path), dirname(path)));
+      },
+    },
     safetensors: {
       originals: isolated(filesIn(PARITY, /lora-qv\/adapter_model\.safetensors$/)),
       read: path => readTensorsOf(openSafetensors(path)),
@@ -450,6 +500,14 @@ export function readersOf(gguf: string, zip: Buffer): Record<string, Reader> {
       originals: filesIn(RUN_FOLDERS, /step-2\/trainable\.safetensors$/),
       read: path => readTensorsOf(openTrainable(dirname(path))),
     },
+    'optimizer state of a checkpoint': {
+      originals: filesIn(RUN_FOLDERS, /step-2\/optimizer\.safetensors$/),
+      read: path => [inspectCheckpoint(dirname(path)), readTensorsOf(openSafetensors(path))],
+    },
+    'checksums of a checkpoint': {
+      originals: [text('manifest.json', '{"files":{"state.json":{"bytes":2,"sha256":"0"}}}')],
+      read: path => inspectCheckpoint(dirname(path)),
+    },
     'claim of a run': {
       originals: [text('process.json', JSON.stringify({ pid: 1, start: '1', args: ['tunewright', 'train'] }))],
       read: path => holderOf(path),
@@ -480,6 +538,50 @@ export function readersOf(gguf: string, zip: Buffer): Record<string, Reader> {
         ),
       ],
       read: path => readRaceFolder(dirname(path)),
+    },
+    'answers of the hub': {
+      originals: hubAnswers.map(([name, answer]) => text(name, answer)),
+      read: readHubAnswer,
+    },
+    'answers of Ollama': {
+      originals: ollamaAnswers.map(([name, answer]) => text(name, answer)),
+      read: readOllamaAnswer,
+    },
+    'answers of LM Studio': {
+      originals: lmStudioAnswers.map(([name, answer]) => text(name, answer)),
+      read: readLmStudioAnswer,
+    },
+    'record of an installation': {
+      originals: [text('engine/tensorflow-2.21.0-linux-x64/installation.json', JSON.stringify(INSTALLATION))],
+      read(path) {
+        process.env['TUNEWRIGHT_CACHE'] = dirname(dirname(dirname(path)));
+        return findInstallation();
+      },
+    },
+    'what VS Code keeps': {
+      originals: [['none'], ['install', 'run'], { folders: ['/a'], conversation: 'b', file: '/c', folder: '/d' }].map(
+        value => text('kept.json', JSON.stringify(value)),
+      ),
+      read(path) {
+        const value = valueIn(path);
+        kept.keptGrouping(value);
+        kept.keptSteps(value).join();
+        Object.keys(kept.keptDraft(value));
+        kept.keptFolders(value).join('\n');
+        kept.keptConversation(value).trim();
+        Object.keys(kept.keptRace(value));
+      },
+    },
+    'kept conversation': {
+      originals: [text('a.json', JSON.stringify(sampleOf(conversationSchema)))],
+      async read(path) {
+        const files = { makeFolder: () => {}, writeText: () => {}, removeFile: () => {} };
+        const store = new FolderConversations(dirname(path), files);
+        await store.list();
+        await store.read('a').catch((error: Error) => {
+          if (!error.message.startsWith('This conversation')) throw error;
+        });
+      },
     },
     'page of a package index': {
       originals: [

@@ -2,6 +2,7 @@
 // with, and says of each what became of it. It is ended by fuzz.mjs if an input never ends.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { CodedError } from '../../extension/src/core/codedError.js';
 import { InputError } from '../../extension/src/core/inputError.js';
 import { SourceError } from '../../extension/src/engine/install/sourceError.js';
 import { ApiError } from '../../extension/src/engine/serve/apiError.js';
@@ -29,8 +30,8 @@ const MAX_CPU_MS = 2000;
 const SPARE_BYTES = 64 << 20;
 const BYTES_PER_BYTE = 20;
 
-const [scratch, gguf, wheel] = process.argv.slice(2) as [string, string, string];
-const readers = Object.entries(readersOf(gguf, readFileSync(wheel)));
+const [scratch, gguf, wheel, only] = process.argv.slice(2) as [string, string, string, string];
+const readers = Object.entries(readersOf(gguf, readFileSync(wheel))).filter(([name]) => name.includes(only));
 
 /** Folder with copies of what belongs to a file. */
 const places = new Map<Original, string>();
@@ -70,8 +71,9 @@ const RAW =
 function isRefusal(error: Error): boolean {
   if (RAW.test(error.message)) return false;
   if (error instanceof InputError) return error.where !== '' || error.message.startsWith('the chat template');
-  // Of pages and archives, which are named where they are fetched.
-  return error instanceof ApiError || error instanceof SourceError;
+  // Of pages and archives, which are named where they are fetched; of servers, which are named in the message.
+  const isOfServer = error instanceof CodedError && ['unreachable', 'server_failed'].includes(error.code);
+  return error instanceof ApiError || error instanceof SourceError || isOfServer;
 }
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
@@ -80,6 +82,7 @@ const counts = { read: {} as Record<string, number>, refused: {} as Record<strin
 async function tryOriginals(): Promise<void> {
   for (const [name, reader] of readers)
     for (const original of reader.originals) {
+      process.send!({ type: 'begun', n: -1 } satisfies Report);
       const path = join(placeOf(original), original.name);
       writeFileSync(path, original.bytes());
       const error = await refusalOf(reader, path);

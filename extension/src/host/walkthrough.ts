@@ -3,6 +3,7 @@
 // never ticks a step whose key is set before. So keys are set for a moment: when a step is done, and for all when a page that may be
 // the walkthrough is opened.
 import * as vscode from 'vscode';
+import { keptSteps } from './keptValues.js';
 
 /** The IDs of the steps in package.json. */
 export type WalkthroughStep = 'install' | 'dataset' | 'run' | 'watch' | 'try' | 'runFile';
@@ -16,7 +17,7 @@ export function stepDone(step: WalkthroughStep): void {
 }
 
 export function registerWalkthrough({ globalState }: vscode.ExtensionContext): vscode.Disposable {
-  const done = new Set(globalState.get<WalkthroughStep[]>(DONE, []));
+  const done = new Set(keptSteps(globalState.get(DONE)));
   const tellAll = () => void Promise.all([...done].map(tell));
   tellAll();
   return vscode.Disposable.from(

@@ -17,7 +17,6 @@ export interface BlobHash {
 
 export interface BlobDownload {
   url: string;
-  headers: Record<string, string>;
   fetch: typeof fetch;
   /** Path of the complete file. */
   path: string;
@@ -61,11 +60,11 @@ export async function downloadBlob(download: BlobDownload): Promise<void> {
 }
 
 /** Downloads the missing part and appends it. Throws if the connection breaks; what was received is kept. */
-async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload, incomplete: string): Promise<void> {
+async function append({ url, fetch, size, name, onBytes }: BlobDownload, incomplete: string): Promise<void> {
   const from = await sizeOf(incomplete);
   const range = from > 0 ? { range: `bytes=${from}-` } : undefined;
   // No compression: sizes and ranges refer to the bytes of the file.
-  const response = await fetch(url, { headers: { ...headers, ...range, 'accept-encoding': 'identity' } });
+  const response = await fetch(url, { headers: { ...range, 'accept-encoding': 'identity' } });
   // A server that ignores the range sends the whole file: start again.
   const resumed = response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${from}-`);
   const file = await open(incomplete, resumed ? 'a' : 'w');

@@ -69,11 +69,13 @@ export function fetchOfHub(token: string | undefined): typeof fetch {
 const RESPONSE_TIMEOUT_MS = 20_000;
 
 /**
- * `fetch` for requests about one model, with a timeout until the response begins.
+ * `fetch` for requests about one model, with the token and a timeout until the response begins. The token isn't given to
+ * @huggingface/hub, which refuses those of other forms than the hub's own, as a mirror may have.
  * @throws HubUnreachableError without a usable response, InputError if the hub rejects the request
  */
 export function hubFetch(id: string, signal?: AbortSignal): typeof fetch {
-  const send = fetchOfHub(hubToken());
+  const token = hubToken();
+  const send = fetchOfHub(token);
   return async (input, init) => {
     if (isHubOffline()) {
       throw new HubUnreachableError('the model is not on this machine, and HF_HUB_OFFLINE is set', {
@@ -81,12 +83,14 @@ export function hubFetch(id: string, signal?: AbortSignal): typeof fetch {
         hint: 'Unset HF_HUB_OFFLINE, or use a local model: tunewright models list.',
       });
     }
+    const headers = new Headers(init?.headers);
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(), RESPONSE_TIMEOUT_MS);
     const signals = [timeout.signal, ...(signal ? [signal] : [])];
     let response: Response;
     try {
-      response = await send(input, { ...init, signal: AbortSignal.any(signals) });
+      response = await send(input, { ...init, headers, signal: AbortSignal.any(signals) });
     } catch (error) {
       signal?.throwIfAborted();
       throw unreachable(id, error);

@@ -1,13 +1,13 @@
 // Downloads a model from the Hugging Face hub into the shared cache: only the files that training reads, each resumable and checked
 // against its hash, also if it is in the cache. Called by `models pull` and resolveModel.ts. The revision is written last, so that an
 // incomplete model is never taken for a complete one.
-import { listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
 import { copyFileSync, existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
 import { downloadBlob, hasHash, type BlobHash } from './downloadBlob.js';
-import { hubEndpoint, hubFetch, hubToken, HubUnreachableError } from './hubAccess.js';
+import { hubEndpoint, hubFetch, HubUnreachableError } from './hubAccess.js';
+import { commitOf, filesOf, type HubFile } from './hubAnswers.js';
 import { cachedSnapshot, completeModel, modelCacheFolder, pickGguf } from './hubCache.js';
 import { parseHubReference, type HubReference } from './hubReference.js';
 
@@ -67,14 +67,10 @@ export function cachedModel({ id, gguf }: HubReference, revision = 'main'): stri
 }
 
 async function pullFromHub({ id, gguf }: HubReference, revision: string, options: PullOptions): Promise<string> {
-  const access = { hubUrl: hubEndpoint(), accessToken: hubToken(), fetch: hubFetch(id, options.signal) };
-  const { sha } = await modelInfo({ name: id, revision, additionalFields: ['sha'], ...access });
-  if (!/^[0-9a-f]{40}$/.test(sha)) throw new InputError('the hub does not name a commit for this model', { file: id });
-  const entries: ListFileEntry[] = [];
-  for await (const entry of listFiles({ repo: id, revision: sha, ...access })) {
-    // Paths become paths in the cache, so only plain file names are accepted.
-    if (entry.type === 'file' && /^[\w-][\w. +-]*$/.test(entry.path)) entries.push(entry);
-  }
+  const access = { id, fetch: hubFetch(id, options.signal) };
+  const sha = await commitOf(access, revision);
+  // Paths become paths in the cache, so only plain file names are accepted.
+  const entries = (await filesOf(access, sha)).filter(({ path }) => /^[\w-][\w. +-]*$/.test(path));
   const wanted = wantedFiles(entries, id, gguf);
 
   const folder = modelCacheFolder(id);
@@ -88,8 +84,7 @@ async function pullFromHub({ id, gguf }: HubReference, revision: string, options
     const blob = join(folder, 'blobs', hash.hex);
     if (!existsSync(blob) || !(await hasHash(blob, hash))) {
       await downloadBlob({
-        url: `${access.hubUrl}/${id}/resolve/${sha}/${encodeURIComponent(entry.path)}`,
-        headers: access.accessToken ? { authorization: `Bearer ${access.accessToken}` } : {},
+        url: `${hubEndpoint()}/${id}/resolve/${sha}/${encodeURIComponent(entry.path)}`,
         fetch: access.fetch,
         path: blob,
         size: entry.size,
@@ -113,7 +108,7 @@ async function pullFromHub({ id, gguf }: HubReference, revision: string, options
   return model;
 }
 
-function wantedFiles(entries: ListFileEntry[], id: string, gguf: string | null): ListFileEntry[] {
+function wantedFiles(entries: HubFile[], id: string, gguf: string | null): HubFile[] {
   const names = entries.map(({ path }) => path);
   const ggufFiles = names.filter(name => name.endsWith('.gguf'));
   const listed = ggufFiles.length > 0 ? `It has ${ggufFiles.map(name => `${id}:${name}`).join(', ')}.` : undefined;
@@ -139,7 +134,7 @@ function wantedFiles(entries: ListFileEntry[], id: string, gguf: string | null):
   return entries.filter(({ path }) => MODEL_FILE.test(path) && !(single && /-of-|index/.test(path)));
 }
 
-function hashOf({ path, oid, lfs }: ListFileEntry, id: string): BlobHash {
+function hashOf({ path, oid, lfs }: HubFile, id: string): BlobHash {
   const hex = lfs?.oid ?? oid;
   // It becomes a file name in the cache.
   if (hex === undefined || !/^[0-9a-f]{40,64}$/.test(hex))

@@ -5,11 +5,13 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import * as z from 'zod';
 import { commitIter, createBranch, createRepo, HubApiError, listFiles, type ListFileEntry } from '@huggingface/hub';
 import { CancelledError, CodedError } from '../../core/codedError.js';
 import { visibleControls } from '../../core/harmlessText.js';
 import { InputError } from '../../core/inputError.js';
 import { addFile } from '../data/fileHash.js';
+import { notTheHub, understood } from './hubAnswers.js';
 import { fetchOfHub, HubUnreachableError, hubEndpoint, isHubOffline } from './hubAccess.js';
 
 /** A file of the push: on disk, or with its content. */
@@ -60,7 +62,8 @@ export async function pushFiles(request: PushRequest): Promise<Pushed> {
     return await push(request);
   } catch (error) {
     if (request.signal.aborted) throw new CancelledError('Stopped; what has arrived is not uploaded again.');
-    throw notTheHub(error, request.repo);
+    // Of a page where the library reads JSON.
+    throw error instanceof SyntaxError ? notTheHub(request.repo) : error;
   }
 }
 
@@ -87,8 +90,10 @@ async function push(request: PushRequest): Promise<Pushed> {
   const there = new Map<string, ListFileEntry>();
   // The library puts it into the address as it is.
   const listed = encodeURIComponent(branch);
-  for await (const entry of listFiles({ ...access, revision: listed, recursive: true }))
-    if (entry.type === 'file') there.set(entry.path, entry);
+  await understood(name, async () => {
+    for await (const entry of listFiles({ ...access, revision: listed, recursive: true }))
+      if (entry.type === 'file') there.set(entry.path, entry);
+  });
 
   const states = new Map<string, Pushed['files'][number]['state']>();
   for (const file of files) {
@@ -122,26 +127,14 @@ async function push(request: PushRequest): Promise<Pushed> {
   }
 }
 
-/** What answers with a page where the hub answers with JSON. */
-function notTheHub(error: unknown, file: string): unknown {
-  if (!(error instanceof SyntaxError)) return error;
-  return new InputError(`what answers at ${hubEndpoint()} is not the hub, or a proxy before it: this is no JSON`, {
-    file,
-    hint: 'HF_ENDPOINT says where the hub is.',
-  });
-}
+const accountSchema = z.object({ name: z.string().min(1) });
+const visibilitySchema = z.object({ private: z.boolean().optional() });
 
 /** The account that a token is of. */
 export async function accountName(token: string, signal: AbortSignal): Promise<string> {
   const fetch = pushFetch({ repo: hubEndpoint(), token, signal });
   const response = await fetch(`${hubEndpoint()}/api/whoami-v2`, { headers: { Authorization: `Bearer ${token}` } });
-  try {
-    const { name } = (await response.json()) as { name?: unknown };
-    if (typeof name === 'string') return name;
-    throw new SyntaxError('no name');
-  } catch (error) {
-    throw notTheHub(error, hubEndpoint());
-  }
+  return understood(hubEndpoint(), async () => accountSchema.parse(await response.json()).name);
 }
 
 /** Whether anybody may read the repository; null if it doesn't exist, or not for this token. */
@@ -151,7 +144,7 @@ async function isPublicOf({ repo, token }: PushRequest, fetch: PushFetch): Promi
     allowed: [404],
   });
   if (!response.ok) return null;
-  return ((await response.json()) as { private?: boolean }).private !== true;
+  return understood(repo, async () => visibilitySchema.parse(await response.json()).private !== true);
 }
 
 /** What another push has created meanwhile, or before, is there. */

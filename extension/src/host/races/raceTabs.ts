@@ -6,6 +6,7 @@ import * as vscode from 'vscode';
 import { block } from '../../core/runs/runFileKeys.js';
 import type { RaceSteering } from '../../protocol/raceMessages.js';
 import { holderOf } from '../../system/fileClaim.js';
+import { keptRace } from '../keptValues.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import { openAtLine } from '../runFiles/openAt.js';
@@ -35,8 +36,7 @@ export function registerRaceTabs(services: HostServices, engine: CommandLineEngi
       if (file) await tabs.start(file);
     }),
     vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
-      deserializeWebviewPanel: async (panel, kept: Partial<RaceSource> | undefined) =>
-        tabs.adopt(panel, { file: kept?.file ?? null, folder: kept?.folder ?? null }),
+      deserializeWebviewPanel: async (panel, kept: unknown) => tabs.adopt(panel, keptRace(kept)),
     }),
   );
 }

@@ -14,6 +14,7 @@ import {
 } from '../../core/runs/runStatus.js';
 import { count, duration } from '../../core/units.js';
 import type { OutdatedRuns } from '../datasets/outdatedRuns.js';
+import { keptGrouping } from '../keptValues.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { FolderRun } from '../runs/folderRun.js';
 import type { FolderRunService } from '../runs/runService.js';
@@ -36,7 +37,7 @@ export function registerRunsTree(
   methods: KnownMethods,
   memory: vscode.Memento,
 ): vscode.Disposable {
-  const tree = new RunsTree(runs, outdated, methods, memory.get<RunGrouping>(GROUPING, 'none'));
+  const tree = new RunsTree(runs, outdated, methods, keptGrouping(memory.get(GROUPING)));
   const view = vscode.window.createTreeView('tunewright.runs', {
     treeDataProvider: tree,
     canSelectMany: true,

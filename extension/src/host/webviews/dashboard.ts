@@ -7,6 +7,7 @@ import { distinctions } from '../../core/runs/runLabels.js';
 import type { SuiteResults } from '../../protocol/answers.js';
 import type { RunAction, Savings } from '../../protocol/dashboardMessages.js';
 import type { RowOrder } from '../../protocol/rowLosses.js';
+import { keptFolders } from '../keptValues.js';
 import { guarded } from '../commands/guarded.js';
 import { reveal } from '../commands/reveal.js';
 import { openAtKey, openAtLine } from '../runFiles/openAt.js';
@@ -59,8 +60,7 @@ export function registerDashboard(
         dashboards.open(typeof folders === 'string' ? [folders] : folders, rows),
     ),
     vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
-      deserializeWebviewPanel: async (panel, kept: { folders?: readonly string[] } | undefined) =>
-        dashboards.adopt(panel, kept?.folders ?? []),
+      deserializeWebviewPanel: async (panel, kept: unknown) => dashboards.adopt(panel, keptFolders(kept)),
     }),
   );
 }

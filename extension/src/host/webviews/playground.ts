@@ -8,6 +8,7 @@ import { newConversation } from '../../core/playground/conversation.js';
 import { EMBEDDED_MODEL_ID } from '../../core/runs/proposeRun.js';
 import type { Conversation } from '../../protocol/playgroundMessages.js';
 import { readText } from '../../system/regularFile.js';
+import { keptConversation } from '../keptValues.js';
 import { registerGuarded } from '../commands/guarded.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { resultOf } from '../runs/runResult.js';
@@ -52,8 +53,7 @@ export function registerPlayground(services: HostServices, parts: PlaygroundPart
       playgrounds.askRow(dataset as vscode.Uri, row as { prompt: string; system?: string }),
     ),
     vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
-      deserializeWebviewPanel: (panel, kept: { conversation?: string } | undefined) =>
-        playgrounds.restore(panel, kept?.conversation ?? ''),
+      deserializeWebviewPanel: (panel, kept: unknown) => playgrounds.restore(panel, keptConversation(kept)),
     }),
   );
 }

@@ -33,6 +33,7 @@ import type { EstimateAnswer, ModelInspection } from '../../protocol/answers.js'
 import { findRaces, racesChanged } from '../../protocol/raceMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { readText } from '../../system/regularFile.js';
+import { keptDraft } from '../keptValues.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
 import { askModelId, proposal, type RunDrafter } from '../commands/runDraft.js';
 import type { DatasetParts } from '../datasets/register.js';
@@ -105,7 +106,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     private readonly services: HostServices,
     private readonly sources: RunPanelSources,
   ) {
-    this.draft = services.context.workspaceState.get<Draft>(DRAFT, {});
+    this.draft = keptDraft(services.context.workspaceState.get(DRAFT));
     // Written at the end of a race.
     const reports = vscode.workspace.createFileSystemWatcher('**/races/*/report.md');
     this.subscriptions = [

@@ -11,6 +11,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -19,6 +21,7 @@ import { InputError } from '../../../../extension/src/core/inputError.js';
 import { exitCodeOf } from '../../../../extension/src/engine/cli/failure.js';
 import { writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
 import { HubUnreachableError } from '../../../../extension/src/engine/hub/hubAccess.js';
+import { commitOf, filesOf } from '../../../../extension/src/engine/hub/hubAnswers.js';
 import { listLocalModels } from '../../../../extension/src/engine/hub/localModels.js';
 import { cachedModel, pullModel, type PullProgress } from '../../../../extension/src/engine/hub/pullModel.js';
 import { resolveModel } from '../../../../extension/src/engine/hub/resolveModel.js';
@@ -308,4 +311,65 @@ describe('resolve', () => {
     expect(error.message).toMatch(/not on this machine .*the Hugging Face cache for org\/model/);
     expect(hub.requests).toEqual([]);
   });
+});
+
+describe('a server that isn’t the hub', () => {
+  /** Gives the same answer to every request. */
+  async function serveEverywhere(body: string): Promise<void> {
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+    });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    servers.push(server);
+    vi.stubEnv('HF_ENDPOINT', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  }
+  const servers: Server[] = [];
+  afterEach(() => servers.splice(0).forEach(server => server.close()));
+
+  test.each(['<html>', 'null', '[1]', '{"sha":7}', '{"sha":"main"}'])('%s is refused with the model', async body => {
+    await serveEverywhere(body);
+    const error = await failure(pullModel('org/model'));
+    expect(error).toBeInstanceOf(InputError);
+    expect((error as InputError).where).toBe('org/model');
+  });
+
+  test.each(['[null]', '[{"type":"file"}]', '[{"type":"file","path":"config.json","size":"2"}]', '{}'])(
+    'as the list of files, %s is refused',
+    async list => {
+      const place = { id: 'org/model', fetch: async () => new Response(list) };
+      const error = await failure(filesOf(place, commit));
+      expect((error as InputError).where).toBe('org/model');
+    },
+  );
+
+  test('a list whose every page names another ends', async () => {
+    let pages = 0;
+    const next = async () => {
+      pages++;
+      return new Response('[]', { headers: { link: `<${hub.url}/next/${pages}>; rel="next"` } });
+    };
+    const error = await failure(filesOf({ id: 'org/model', fetch: next }, commit));
+    expect(error.message).toContain('without an end');
+    expect(pages).toBe(100);
+  });
+
+  test('an answer without an end isn’t kept in memory', async () => {
+    let chunks = 0;
+    const body = () =>
+      new ReadableStream({
+        pull: controller => {
+          chunks++;
+          controller.enqueue(new Uint8Array(1 << 20));
+        },
+      });
+    const error = await failure(commitOf({ id: 'org/model', fetch: async () => new Response(body()) }, 'main'));
+    expect(error.message).toContain('without an end');
+    expect(chunks).toBeLessThan(20);
+  });
+});
+
+test('a token of another form than the hub’s is sent as it is', async () => {
+  vi.stubEnv('HF_TOKEN', 'mirror-token');
+  await pullModel('org/model');
+  expect(hub.requests.every(request => request.endsWith(' Bearer mirror-token'))).toBe(true);
 });

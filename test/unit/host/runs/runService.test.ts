@@ -23,7 +23,7 @@ vi.mock('vscode', async () => {
       dispose = () => this.emitter.removeAllListeners();
     },
     Uri: { file: (path: string) => path },
-    RelativePattern: class {},
+    RelativePattern: Object,
     workspace: {
       isTrusted: true,
       get workspaceFolders() {

@@ -38,7 +38,7 @@ function run(name: string, model: string, steps: readonly number[], completed = 
     completed: completed ? { adapter: 'adapter', reason: 'stopped' } : null,
   };
   const config = { model, method: { peft_type: 'LORA' } };
-  return { folder: path, name, config, startedMs: 0, alive: !completed, glance: () => state, state: () => state };
+  return { folder: path, name, config, startedMs: 0, alive: !completed, glance: () => state, read: async () => state };
 }
 
 test('checkpoints that exist are offered, of runs that train too, the latest first', async () => {
