@@ -131,15 +131,16 @@ function notTheHub(error: unknown, file: string): unknown {
   });
 }
 
-/** The account that a token is of. */
+/** The account that a token is of. @throws as {@link pushFiles} */
 export async function accountName(token: string, signal: AbortSignal): Promise<string> {
   const fetch = pushFetch({ repo: hubEndpoint(), token, signal });
-  const response = await fetch(`${hubEndpoint()}/api/whoami-v2`, { headers: { Authorization: `Bearer ${token}` } });
   try {
+    const response = await fetch(`${hubEndpoint()}/api/whoami-v2`, { headers: { Authorization: `Bearer ${token}` } });
     const { name } = (await response.json()) as { name?: unknown };
     if (typeof name === 'string') return name;
     throw new SyntaxError('no name');
   } catch (error) {
+    if (signal.aborted) throw new CancelledError('Stopped; nothing was pushed.');
     throw notTheHub(error, hubEndpoint());
   }
 }
