@@ -130,11 +130,15 @@ async function push(request: PushRequest): Promise<Pushed> {
 const accountSchema = z.object({ name: z.string().min(1) });
 const visibilitySchema = z.object({ private: z.boolean().optional() });
 
-/** The account that a token is of. */
+/** The account that a token is of. @throws as {@link pushFiles} */
 export async function accountName(token: string, signal: AbortSignal): Promise<string> {
   const fetch = pushFetch({ repo: hubEndpoint(), token, signal });
-  const response = await fetch(`${hubEndpoint()}/api/whoami-v2`, { headers: { Authorization: `Bearer ${token}` } });
-  return understood(hubEndpoint(), async () => accountSchema.parse(await response.json()).name);
+  try {
+    const response = await fetch(`${hubEndpoint()}/api/whoami-v2`, { headers: { Authorization: `Bearer ${token}` } });
+    return await understood(hubEndpoint(), async () => accountSchema.parse(await response.json()).name);
+  } catch (error) {
+    throw signal.aborted ? new CancelledError('Stopped; nothing was pushed.') : error;
+  }
 }
 
 /** Whether anybody may read the repository; null if it doesn't exist, or not for this token. */

@@ -189,7 +189,10 @@ describe('every method', () => {
 
 it('refuses more steps than a file should have lines', async () => {
   const error = await inputErrorOf(() => eject({ training: { max_steps: 1_000_001 } }));
-  expect(error.record()).toMatchObject({ key: 'training.max_steps', message: expect.stringContaining('1000001 steps') });
+  expect(error.record()).toMatchObject({
+    key: 'training.max_steps',
+    message: expect.stringContaining('1000001 steps'),
+  });
   expect(existsSync(out)).toBe(false);
 });
 

@@ -6,6 +6,7 @@ import { InputError } from '../../../core/inputError.js';
 import { lossCurve } from '../../../core/exports/lossCurve.js';
 import { modelCard, type ModelCard, type PushedContent } from '../../../core/exports/modelCard.js';
 import { HUB_REPOSITORY, type ExportEntryOf } from '../../../protocol/exportConfig.js';
+import { finiteValues } from '../../files/finiteValues.js';
 import { hubEndpoint, hubToken } from '../../hub/hubAccess.js';
 import { accountName, fileBytes, pushFiles, type PushedFile } from '../../hub/pushFiles.js';
 import { MODEL_CARD } from '../../models/modelCard.js';
@@ -178,6 +179,8 @@ async function makeContent(
   content: PushedContent,
   context: ExportContext,
 ): Promise<WrittenExport & { files: PushedFile[] }> {
+  // The files are sent as they are, and may have changed since they were opened.
+  if (content === 'adapter') for (const tensor of source.adapters[0]!.tensors.values()) finiteValues(tensor);
   const existing = existingFiles(source, entry, content);
   if (existing) return { files: existing, comparisons: [], rounding: null, seconds: 0 };
   if (content === 'folder') {
