@@ -19,7 +19,7 @@ export class HubUnreachableError extends CodedError {
 /** HF_ENDPOINT, else the public hub; without a trailing slash. @throws InputError if it is no address */
 export function hubEndpoint(): string {
   const address = process.env.HF_ENDPOINT || 'https://huggingface.co';
-  if (!/^https?:$/.test(URL.parse(address)?.protocol ?? ''))
+  if (!/^https?:$/.test(URL.canParse(address) ? new URL(address).protocol : ''))
     throw new InputError(`${JSON.stringify(address)} is not an address`, {
       key: 'HF_ENDPOINT',
       hint: 'Set it to one such as https://huggingface.co, or unset it.',
