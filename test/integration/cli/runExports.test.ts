@@ -90,8 +90,8 @@ describe('refused before training', () => {
     place.write('a-file', 'mine');
     await refusedBy(gguf('a-file/x.gguf'), undefined, 'export.0.out', 'a part of the path is a file');
     await refusedBy(gguf(`${'n'.repeat(230)}.gguf`), undefined, 'export.0.out', 'a name has 235 bytes');
-    symlinkSync(place.file('nowhere'), place.file('dangling'));
-    await refusedBy(gguf('dangling'), undefined, 'export.0.out', 'a link to something that does not exist');
+    for (const name of ['dangling', 'dangling.gguf']) symlinkSync(place.file('nowhere'), place.file(name));
+    await refusedBy(gguf('dangling.gguf'), undefined, 'export.0.out', 'a link to something that does not exist');
     await refusedBy([{ target: 'folder', out: 'dangling' }], undefined, 'export.0.out', 'a link to something');
     const long = await tunewright(train(runFile('n'.repeat(240), [{ target: 'gguf' }]), 'refused-run'));
     expectRefusal(long, ': name: ', 'bytes', 'Choose a shorter name');
