@@ -142,12 +142,12 @@ test('one alpha / r for all modules stays a plain number in both files', async (
 });
 
 test.each([
-  ['llama-tied', 'lora-dora', /DoRA/, /tunewright merge/],
-  ['llama-untied', 'lora-save-lm-head', /modules_to_save: lm_head/, /tunewright merge/],
-  ['gpt2', 'lora-bias-all-conv1d', /trained biases/, /tunewright merge/],
-  ['llama-tied', 'lora-lm-head', /tied to the embedding/, /tunewright merge/],
-  ['llama-tied', 'ia3', /IA3 adapter/, /tunewright merge/],
-  ['llama-tied', 'prompt', /PROMPT_TUNING adapter/, /can't be merged either/],
+  ['llama-tied', 'lora-dora', /DoRA/, /--to merged-gguf/],
+  ['llama-untied', 'lora-save-lm-head', /modules_to_save: lm_head/, /--to merged-gguf/],
+  ['gpt2', 'lora-bias-all-conv1d', /trained biases/, /--to merged-gguf/],
+  ['llama-tied', 'lora-lm-head', /tied to the embedding/, /--to merged-gguf/],
+  ['llama-tied', 'ia3', /adapter of IA3/, /--to merged-gguf/],
+  ['llama-tied', 'prompt', /adapter of PROMPT_TUNING/, /can't be merged either/],
 ])('%s, %s is rejected with the reason', (model, adapter, message, hint) => {
   open(model, adapter);
   for (const attempt of [
