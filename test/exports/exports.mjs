@@ -101,7 +101,7 @@ async function exportsOf(base, programs) {
         ? { model, adapter: null }
         : trained(join(folder, method), model, methods[method], base.rate);
     for (const { target, type } of targets) {
-      const out = join(folder, `${method}-${target}-${type ?? ''}${isFile(target) ? '.gguf' : ''}`);
+      const out = placeFor(folder, `${method}-${target}-${type ?? ''}`, target);
       cells.push({ base, method, target, type, tuned, model, out, ...exported(target, type, tuned, out) });
     }
   }
@@ -113,7 +113,7 @@ async function exportsOf(base, programs) {
         method,
         target,
         type: null,
-        ...refused(target, model, adapter, join(folder, `refused-${target}`)),
+        ...refused(target, model, adapter, placeFor(folder, `refused-${target}`, target)),
       });
   }
   if (programs) checkWith(programs, folder, cells);
@@ -201,6 +201,10 @@ function argumentsOf(target, type, { model, adapter }, out) {
 }
 
 /** The certificate's KL, and why there is none. */
+function placeFor(folder, name, target) {
+  return join(folder, `${name}${isFile(target) ? '.gguf' : ''}`);
+}
+
 function exported(target, type, tuned, out) {
   const { status, stdout, stderr } = tunewright(...argumentsOf(target, type, tuned, out));
   if (status !== 0) return { certified: null, problem: `not exported: ${stderr.trim()}` };
