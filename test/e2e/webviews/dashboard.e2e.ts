@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { SuiteResults } from '../../../extension/src/protocol/answers.js';
 import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
 import type { Fake } from './page/fakeHost.js';
@@ -72,6 +72,7 @@ let browser: WebviewBrowser;
 beforeAll(async () => {
   browser = await WebviewBrowser.start();
 });
+afterEach(() => browser.closePages());
 afterAll(() => browser?.stop());
 
 /** Adds a run to the charts, and waits for its values. */

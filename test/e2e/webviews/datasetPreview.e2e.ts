@@ -32,10 +32,8 @@ beforeAll(async () => {
   worker = new DatasetWorkerClient(bundled.script, error => faults.push(error.message));
 });
 afterEach(async () => {
-  for (const { page, session } of opened.splice(0)) {
-    session.dispose();
-    await page.context().close();
-  }
+  for (const { session } of opened.splice(0)) session.dispose();
+  await browser.closePages();
   expect(faults.splice(0)).toEqual([]);
 });
 afterAll(async () => {

@@ -1,7 +1,7 @@
 // The page of an evaluation on a dataset, fed with the engine's recorded answer: progress, figures, losses in the text of the worst
 // rows, failures, keyboard and themes.
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { EngineLine } from '../../../extension/src/host/webviews/engineLines.js';
 import type { DatasetReport } from '../../../extension/src/protocol/answers.js';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
@@ -14,6 +14,7 @@ let browser: WebviewBrowser;
 beforeAll(async () => {
   browser = await WebviewBrowser.start();
 });
+afterEach(() => browser.closePages());
 afterAll(() => browser?.stop());
 
 const FILE = '/data/pirate.validation.jsonl';

@@ -1,7 +1,7 @@
 // The page of the Export view, fed with the engine's targets: cards with size, time and what is missing, options, the export with
 // progress and Cancel, its result, refusals, keyboard and themes.
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { describedExports } from '../../../extension/src/engine/resident/capabilities.js';
 import type { EngineLine } from '../../../extension/src/host/webviews/engineLines.js';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
@@ -15,6 +15,7 @@ let browser: WebviewBrowser;
 beforeAll(async () => {
   browser = await WebviewBrowser.start();
 });
+afterEach(() => browser.closePages());
 afterAll(() => browser?.stop());
 
 const targets = describedExports();

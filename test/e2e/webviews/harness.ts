@@ -133,6 +133,11 @@ export class WebviewBrowser {
     return opened;
   }
 
+  /** Their animations take the processor from the tests that follow. */
+  async closePages(): Promise<void> {
+    await Promise.all(this.browser.contexts().map(context => context.close()));
+  }
+
   /** @throws Error if a page reported errors, such as a style or script that its policy forbids */
   async stop(): Promise<void> {
     await this.browser.close();

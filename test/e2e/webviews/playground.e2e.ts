@@ -1,6 +1,6 @@
 // The playground on models that answer from a script: columns, streaming, sampling, corrections, colours, kept conversations.
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Fake } from './page/fakeHost.js';
 import type { PlaygroundScript, ScriptedAnswer } from './page/fakePlayground.js';
 import { expectAccessible } from './accessibility.js';
@@ -17,6 +17,7 @@ let browser: WebviewBrowser;
 beforeAll(async () => {
   browser = await WebviewBrowser.start();
 });
+afterEach(() => browser.closePages());
 afterAll(() => browser?.stop());
 
 const words = (text: string, shares: readonly number[]): ScriptedAnswer['tokens'] =>

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expandRace } from '../../../extension/src/core/race/expandRace.js';
 import { raceConfigSchema } from '../../../extension/src/protocol/raceConfig.js';
 import type { FolderFigures, RaceSnapshot } from '../../../extension/src/protocol/raceMessages.js';
@@ -121,6 +121,7 @@ let browser: WebviewBrowser;
 beforeAll(async () => {
   browser = await WebviewBrowser.start();
 });
+afterEach(() => browser.closePages());
 afterAll(() => browser?.stop());
 
 async function open(snapshot: RaceSnapshot, options: Partial<OpenOptions> = {}): Promise<Page> {

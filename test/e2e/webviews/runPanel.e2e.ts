@@ -1,5 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { helpOf } from '../../../extension/src/core/forms/formField.js';
@@ -41,6 +41,7 @@ let browser: WebviewBrowser;
 beforeAll(async () => {
   browser = await WebviewBrowser.start();
 });
+afterEach(() => browser.closePages());
 afterAll(() => browser?.stop());
 
 interface PanelOptions extends Partial<OpenOptions> {
