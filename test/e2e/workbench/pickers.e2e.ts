@@ -26,10 +26,11 @@ let panel: Frame;
 beforeAll(async () => {
   session = await startWorkbench();
   addModel('pirate-lora-merged');
-  addRun('pirate-lora', 'LORA', 'adapter');
-  addRun('pirate-full', 'FULL', 'model');
+  // Results first: the window is open, and lists a run as soon as it is there.
   addModel('runs/pirate-full-20260101-000000/model');
   write('runs/pirate-lora-20260101-000000/adapter/adapter_config.json', '{"peft_type": "LORA"}');
+  addRun('pirate-lora', 'LORA', 'adapter');
+  addRun('pirate-full', 'FULL', 'model');
   write('adapters/mine/adapter_config.json', '{"peft_type": "LORA"}');
   write('exports/pirate-lora-Loss.csv', 'series,step,value\npirate-lora,1,2.5\n');
   write('app/config.json', '{"port": 80}');
@@ -97,6 +98,7 @@ async function choose(name: string, option: string | RegExp): Promise<void> {
 test('merged and fully fine-tuned models are under Models, named by folder or run and what they were made from', async () => {
   await treeRow(/pirate-lora-merged.*made from embedded:tiny/).waitFor();
   await treeRow(/pirate-full.*made from embedded:tiny/).waitFor();
+  await treeRow(/pirate-lora(?!-)/).first().waitFor();
   const names = await treeRows().allInnerTexts();
   const adapters = names.findIndex(name => name.startsWith('Adapters'));
   expect(adapters).toBeGreaterThan(0);
