@@ -12,7 +12,8 @@ setUpEngine();
 const node = (script, ...args) => run(process.execPath, [join(root, 'node_modules', script), ...args]);
 node('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.');
 node('oxlint/bin/oxlint', '--deny-warnings');
-for (const project of ['.', 'webview', 'test/e2e']) node('typescript/bin/tsc', '-p', project);
+for (const project of ['.', 'webview', 'test/e2e', 'test/integration/host/suite'])
+  node('typescript/bin/tsc', '-p', project);
 // If this fails, the tests that need an editor fail and say what is missing.
 await testTools;
 node('vitest/vitest.mjs', 'run', ...focus);

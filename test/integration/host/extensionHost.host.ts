@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { startCodeServer } from '../../../extension/scripts/codeServer.mjs';
 import { launchBrowser, openWorkbench } from '../support/workbenchPage.js';
-import type { HostTestReport } from './suite/index.js';
+import type { HostTestReport } from './suite/report.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-host-'));

@@ -3,19 +3,8 @@
 import Mocha from 'mocha';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HostTestResult } from './report.js';
 import { figures, workspacePath } from './support.js';
-
-export interface HostTestResult {
-  title: string;
-  durationMs: number;
-  failure: string | null;
-}
-
-export interface HostTestReport {
-  results: HostTestResult[];
-  /** Measurements. */
-  figures: Record<string, number>;
-}
 
 export async function run(): Promise<void> {
   const mocha = new Mocha({ ui: 'bdd', timeout: 240_000, reporter: 'min', color: false });

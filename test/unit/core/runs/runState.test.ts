@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import {
   currentStep,
   initialRunState,
@@ -53,6 +53,14 @@ const evaluated = (step: number): EngineEventBody => ({
 });
 
 /** Stamps and reduces. */
+function run(bodies: EngineEventBody[], from: RunState = initialRunState): RunState {
+  return bodies.reduce(
+    (state, body) =>
+      reduceRun(state, { ...body, seq: state.lastSeq + 1, time: '2026-01-01T00:00:00.000Z' } as EngineEvent),
+    from,
+  );
+}
+
 test('of many checkpoints the last 500 are kept, and the best', () => {
   const saved = (step: number, best: boolean): EngineEventBody => ({
     ...{ type: 'checkpoint_saved', step, path: `checkpoints/step-${step}`, best },
@@ -62,14 +70,6 @@ test('of many checkpoints the last 500 are kept, and the best', () => {
   expect(checkpoints[0]).toMatchObject({ step: 100, best: true });
   expect(checkpoints.at(-1)!.step).toBe(2000);
 });
-
-function run(bodies: EngineEventBody[], from: RunState = initialRunState): RunState {
-  return bodies.reduce(
-    (state, body) =>
-      reduceRun(state, { ...body, seq: state.lastSeq + 1, time: '2026-01-01T00:00:00.000Z' } as EngineEvent),
-    from,
-  );
-}
 
 describe('reduceRun', () => {
   it('has a column for each metric of the run’s objective', () => {
