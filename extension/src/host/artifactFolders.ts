@@ -1,7 +1,8 @@
 // What a folder of the workspace is, by its files: a model, an adapter, or a run. Used by the searches for datasets and models, since
 // other JSON files in such folders are neither. Imports no vscode.
 import { existsSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
+import { isWithin } from '../system/isWithin.js';
 import { readText, regularFileSize } from '../system/regularFile.js';
 
 export type ArtifactKind = 'model' | 'adapter' | 'run';
@@ -44,9 +45,4 @@ export function isPartOfArtifact(path: string, root: string): boolean {
 
 function isRun(folder: string): boolean {
   return existsSync(join(folder, 'events.ndjson'));
-}
-
-function isWithin(folder: string, root: string): boolean {
-  const path = relative(root, folder);
-  return path === '' || (!path.startsWith('..') && path !== folder);
 }

@@ -1,10 +1,9 @@
 // What VS Code keeps for the host: mementos, and the states of pages that are restored. An older or newer version may have written
 // them: what hasn't the right form counts as absent. Pure.
+import { isObject } from '../core/data/formats/rowFields.js';
 import type { RunGrouping } from './views/runGroups.js';
 import type { WalkthroughStep } from './walkthrough.js';
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isText = (value: unknown): value is string => typeof value === 'string';
 
 const GROUPINGS: Record<RunGrouping, true> = { none: true, dataset: true, model: true, status: true };

@@ -361,6 +361,13 @@ describe('a dataset', () => {
       gzipSync(lines(good)).subarray(0, 20),
       ['d.jsonl.gz', "can't be unpacked"],
     ],
+    [
+      'with too many epochs of packed rows',
+      'd.jsonl',
+      good.repeat(1100),
+      [/case-\d+\.json: training\.num_train_epochs: .* too many/],
+      { dataset: { packing: true, validation: null }, training: { num_train_epochs: 100_000, max_steps: -1 } },
+    ],
     ['with one row to split', 'd.jsonl', good, ['dataset.validation'], { dataset: { validation: 0.5 } }],
     [
       'with an unknown column',

@@ -38,8 +38,9 @@ function chosen({ source, entry, isListed }: Advised, current: string, others: r
   if (value === undefined) return null;
   const option = `--${key} ${value}`;
   if (!isListed) return `choose ${option}`;
-  const of = [...source.adapters.map(({ folder }) => `--adapter ${folder}`), `--model ${source.base.reference}`];
-  return `run tunewright export ${of[0]} --to ${exportTarget(entry.target).to} ${option}`;
+  const [adapter] = source.adapters;
+  const of = adapter ? `--adapter ${adapter.folder}` : `--model ${source.base.reference}`;
+  return `run tunewright export ${of} --to ${exportTarget(entry.target).to} ${option}`;
 }
 
 const DTYPES: Readonly<Record<string, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };

@@ -26,7 +26,7 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   check?(): void;
   /** Where results are that have no place of their own, if the program that reads them says so. */
   folder?(source: ExportSource, entry: Entry): string;
-  /** Whether another program has something of that name; not if it can't be asked. Called before training, and by plans. */
+  /** Whether another program has something of that name; not if it can't be asked. Called before training. */
   isTaken?(source: ExportSource, entry: Entry): Promise<boolean>;
   /** @throws InputError if it can't be done, with what can be done instead */
   plan(source: ExportSource, entry: Entry): Promise<PlannedExport>;
@@ -43,6 +43,8 @@ export interface PlannedExport {
   bytes: number;
   /** Expected; see expectedSeconds.ts. */
   seconds: number;
+  /** As {@link ExportTarget.isTaken}; for what has a place, the place says it. */
+  taken?: boolean;
   needs?: ExportPlan['needs'];
   files?: ExportPlan['files'];
   card?: string;

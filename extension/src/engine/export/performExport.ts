@@ -56,7 +56,13 @@ export async function planExport(request: ExportRequest): Promise<ExportPlan> {
   const planned = await target.plan(source, entry).catch(error => {
     throw withAdvice(error, request);
   });
-  const { bytes, seconds, needs = [], ...contents } = planned;
+  const {
+    bytes,
+    seconds,
+    taken = path !== null && existsSync(path) && !isEmptyFolder(path),
+    needs = [],
+    ...contents
+  } = planned;
   const folder = path === null ? unplacedFolder() : dirname(path);
   const elsewhere = path === null ? CACHE_ELSEWHERE : 'choose a folder on another disk with --out';
   const free = await freeBytes(folder);
@@ -66,8 +72,6 @@ export async function planExport(request: ExportRequest): Promise<ExportPlan> {
     met,
     hint: met ? null : `Free some space, or ${elsewhere}.`,
   };
-  const taken =
-    path === null ? ((await target.isTaken?.(source, entry)) ?? false) : existsSync(path) && !isEmptyFolder(path);
   return { target: entry.target, path, taken, bytes, seconds, needs: [...needs, room], ...contents };
 }
 

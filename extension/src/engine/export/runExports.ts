@@ -2,7 +2,7 @@
 // Called by `train` and by `export RUN`. Each is an event of the run.
 import { isDeepStrictEqual } from 'node:util';
 import { existsSync } from 'node:fs';
-import { join, resolve, sep } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CancelledError, errorRecord } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
@@ -22,6 +22,7 @@ import { waysWithoutMerge } from './mergedModel.js';
 import { openExportSource, type ExportSource } from './exportSource.js';
 import { checkPlace, checkPlaceName, performExport, placeOf } from './performExport.js';
 import { exportTarget } from './targets/registry.js';
+import { isWithin } from '../../system/isWithin.js';
 
 /**
  * Before training starts: whether the method, the model and the places allow the exports of the run file.
@@ -94,10 +95,6 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
 }
 
 const WITHOUT_LORA = 'Choose a merged model, such as "target": "gguf", if the method can be merged.';
-
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
-}
 
 async function refusing(file: string, key: string, check: () => void | Promise<void>, instead?: string): Promise<void> {
   try {

@@ -102,7 +102,8 @@ export function hubFetch(id: string, signal?: AbortSignal): typeof fetch {
   };
 }
 
-function unreachable(id: string, error: unknown): HubUnreachableError {
+/** Also for a connection that ends within an answer. */
+export function unreachable(id: string, error: unknown): HubUnreachableError {
   const { cause, message } = error as Error & { cause?: { code?: string } };
   return new HubUnreachableError(`the hub at ${hubEndpoint()} can't be reached (${cause?.code ?? message})`, {
     file: id,

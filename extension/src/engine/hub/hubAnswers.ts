@@ -1,10 +1,10 @@
 // What the hub says of a model: its commit, and its files. The answers are checked: they come from another machine, which HF_ENDPOINT or
-// a proxy may have changed. Called by pullModel.ts.
+// a proxy may have changed. Called by pullModel.ts and pushFiles.ts.
 import { listFiles, modelInfo } from '@huggingface/hub';
 import * as z from 'zod';
 import { CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
-import { hubEndpoint } from './hubAccess.js';
+import { hubEndpoint, unreachable } from './hubAccess.js';
 
 /** A model of a thousand shards has one of 300 kB; a list has a page per thousand files. */
 const MAX_ANSWER_BYTES = 16 << 20;
@@ -74,10 +74,15 @@ function bounded(id: string, send: typeof fetch): typeof fetch {
     const response = await send(input, init);
     const chunks: Uint8Array<ArrayBuffer>[] = [];
     let bytes = 0;
-    for await (const chunk of response.body ?? []) {
-      bytes += chunk.length;
-      if (bytes > MAX_ANSWER_BYTES) throw endless();
-      chunks.push(chunk as Uint8Array<ArrayBuffer>);
+    try {
+      for await (const chunk of response.body ?? []) {
+        bytes += chunk.length;
+        if (bytes > MAX_ANSWER_BYTES) throw endless();
+        chunks.push(chunk as Uint8Array<ArrayBuffer>);
+      }
+    } catch (error) {
+      if (error instanceof CodedError || (error as Error).name === 'AbortError') throw error;
+      throw unreachable(id, error);
     }
     return new Response(new Blob(chunks), response);
   };

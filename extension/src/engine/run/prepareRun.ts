@@ -34,7 +34,7 @@ import { OwnedResources } from './ownedResources.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { modelReference, resumedRun } from './resolvedRun.js';
-import { checkPrompts, compiles, lengthLimit, warnOfReducedLength } from './runChecks.js';
+import { checkEpochs, checkPrompts, compiles, lengthLimit, warnOfReducedLength } from './runChecks.js';
 import { countGraphs, longestSequence, rowShapes } from './rowShapes.js';
 import { loadRows, withTemplateOf } from './runRows.js';
 import { checkInputs, inputsOf } from './trainedInputs.js';
@@ -133,7 +133,7 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
   } else if (resume) reporting.warn('started_anew', 'the run has no checkpoint yet, so it starts from the beginning');
 
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
-  const compile = compiles(config.engine.compile, backend);
+  const compile = compiles(run, backend);
   const { threads } = config.engine;
   const use = { backend, method: attached.method, reporter: reporting, threads };
   const settings = await usableWeights(config.engine, use);
@@ -201,6 +201,7 @@ export async function planRun(
   const rows = await loadRows(run, { ...onDisk, architecture }, limits, exclude, reporter, signal, cache);
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
     owned.own(dataset, opened => opened.close());
+  checkEpochs(run, rows.train.indices.length, shape);
   await checkSuites(run, rows.train);
   const general = rows.validation
     ? await forgettingRows(run, { ...onDisk, architecture }, usableLength(architecture, attached), reporter)

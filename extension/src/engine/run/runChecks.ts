@@ -1,18 +1,30 @@
 // Checks a run against what model, adapter and backend support, before training. Used by prepareRun.ts.
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import type { EngineConfig } from '../../protocol/engineConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { promptIds } from '../generation/prompt.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
 import type { RunShape } from '../training/runShape.js';
+import { canPlanEpochs } from '../training/stepPlan.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 
+/** @param rows number of training rows @throws InputError if there is no plan of all epochs */
+export function checkEpochs({ config, path }: RunFile, rows: number, shape: RunShape): void {
+  if (canPlanEpochs(rows, shape, config.training)) return;
+  throw new InputError(`${config.training.num_train_epochs} epochs of ${rows} packed rows are too many to lay out`, {
+    file: path,
+    key: 'training.num_train_epochs',
+    hint: 'Set training.max_steps instead, fewer epochs, or dataset.packing to false.',
+  });
+}
+
 /** Only TensorFlow can capture a step. @throws InputError if the run requires it on another backend */
-export function compiles(compile: EngineConfig['compile'], backend: Backend): boolean {
+export function compiles({ config, path }: RunFile, backend: Backend): boolean {
+  const { compile } = config.engine;
   if (compile === true && backend.name !== 'tensorflow')
     throw new InputError(`the ${backend.name} backend can't capture a step`, {
+      file: path,
       key: 'engine.compile',
       hint: 'Set engine.compile to "auto", or install TensorFlow: tunewright engine install',
     });

@@ -1,11 +1,12 @@
 // Which folders a client may have loaded as adapters: those below the folders of --adapters-folder, by real paths, so that
 // neither `..` nor a symbolic link leads elsewhere. What is outside is refused alike whether or not it exists.
 import { realpathSync } from 'node:fs';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { join, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { adapterFileNames } from '../peft/adapterFiles.js';
 import { ApiError } from './apiError.js';
 import { statOf } from '../../system/fileStat.js';
+import { isWithin } from '../../system/isWithin.js';
 
 const PARAM = 'lora_path';
 
@@ -46,10 +47,7 @@ export class AdapterFolders {
   }
 
   private has(place: string): boolean {
-    return this.roots.some(root => {
-      const path = relative(root, place);
-      return path !== '..' && !path.startsWith(`..${sep}`) && !isAbsolute(path);
-    });
+    return this.roots.some(root => isWithin(place, root));
   }
 }
 

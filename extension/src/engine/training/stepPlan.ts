@@ -1,6 +1,5 @@
 // The micro-batches of each optimizer step, for the whole run. Pure: they follow from seed, rows and settings, so that
 // a resumed run gets exactly the batches that it would have got without the interruption.
-import { InputError } from '../../core/inputError.js';
 import type { TrainingConfig } from '../../protocol/runConfig.js';
 import { planEpoch, type MicroBatchPlan, type PlanOptions } from '../data/batches.js';
 import type { Dataset } from '../data/loadDataset.js';
@@ -25,6 +24,18 @@ export function planSteps(
 /** Rows of all epochs whose orders are laid out in advance, which takes about a second for ten million. */
 const MAX_PLANNED_ROWS = 1e8;
 
+const canLayOut = (epochs: number, rows: number): boolean => epochs * rows <= MAX_PLANNED_ROWS;
+
+/** Packed rows that are shuffled make other sequences in each epoch. */
+function epochsDiffer({ packing }: Pick<RunShape, 'packing'>, { shuffle }: Pick<TrainingConfig, 'shuffle'>): boolean {
+  return packing && shuffle;
+}
+
+/** Whether a run that ends by epochs has a plan. @param rows number of training rows */
+export function canPlanEpochs(rows: number, shape: Pick<RunShape, 'packing'>, config: TrainingConfig): boolean {
+  return config.max_steps > 0 || !epochsDiffer(shape, config) || canLayOut(config.num_train_epochs, rows);
+}
+
 export class StepPlan {
   readonly totalSteps: number;
   /** Updates of a whole epoch; null if that differs from one to the next, as when rows are packed in a new order each time. */
@@ -39,14 +50,9 @@ export class StepPlan {
     private readonly config: TrainingConfig,
     private readonly rng: Rng,
   ) {
-    const { num_train_epochs: epochs, max_steps: maxSteps, shuffle } = config;
-    this.perEpoch = shape.packing && shuffle ? null : this.stepsOf(0).length;
+    const { num_train_epochs: epochs, max_steps: maxSteps } = config;
+    this.perEpoch = epochsDiffer(shape, config) ? null : this.stepsOf(0).length;
     const whole = Math.floor(epochs);
-    if (maxSteps <= 0 && !this.canPlan(epochs))
-      throw new InputError(`${epochs} epochs of ${rows.indices.length} packed rows are too many to lay out`, {
-        key: 'training.num_train_epochs',
-        hint: 'Set training.max_steps instead, fewer epochs, or dataset.packing to false.',
-      });
     // A fraction of an epoch at the end has that fraction of its steps.
     const rest = () => (epochs > whole ? Math.ceil(this.stepsOf(whole).length * (epochs - whole)) : 0);
     this.totalSteps = maxSteps > 0 ? maxSteps : this.startOf(whole) + rest();
@@ -103,7 +109,7 @@ export class StepPlan {
   }
 
   private canPlan(epochs: number): boolean {
-    return this.perEpoch !== null || epochs * this.rows.indices.length <= MAX_PLANNED_ROWS;
+    return this.perEpoch !== null || canLayOut(epochs, this.rows.indices.length);
   }
 
   /** Updates before an epoch. */

@@ -333,6 +333,15 @@ describe('a server that isn’t the hub', () => {
     expect((error as InputError).where).toBe('org/model');
   });
 
+  test('an answer whose connection breaks is no wrong answer', async () => {
+    const broken = new ReadableStream({
+      pull: controller => controller.error(new TypeError('terminated', { cause: { code: 'ECONNRESET' } })),
+    });
+    const error = await failure(commitOf({ id: 'org/model', fetch: async () => new Response(broken) }, 'main'));
+    expect(error).toBeInstanceOf(HubUnreachableError);
+    expect(error.message).toMatch(/can't be reached \(ECONNRESET\)/);
+  });
+
   test.each(['[null]', '[{"type":"file"}]', '[{"type":"file","path":"config.json","size":"2"}]', '{}'])(
     'as the list of files, %s is refused',
     async list => {

@@ -41,7 +41,7 @@ export const hub: ExportTarget<Entry> = {
     const { content, dtype } = entry;
     // A run's result is an adapter or, with FULL, a folder; which of them isn't known here.
     checkOptions({ ...entry, dtype: content === null ? null : dtype }, content ?? 'adapter');
-    repositoryOf(source, entry, UNKNOWN_ACCOUNT);
+    if (entry.repo === null) repositoryOf(source, UNKNOWN_ACCOUNT);
     if (content === 'gguf') checkGgufBase(source);
   },
 
@@ -51,7 +51,7 @@ export const hub: ExportTarget<Entry> = {
     const content = contentOf(source, entry);
     const made = await planContent(source, entry, content);
     const weights = made.files!.map(({ path }) => path);
-    const repo = repositoryOf(source, entry, UNKNOWN_ACCOUNT);
+    const repo = entry.repo ?? repositoryOf(source, UNKNOWN_ACCOUNT);
     const described = descriptionOf(source, entry, content, { repo, weights, comparisons: [] });
     const added = described.map(file => ({ path: file.path, bytes: fileBytes(file) }));
     const files = [...made.files!.filter(({ path }) => path !== MODEL_CARD), ...added];
@@ -73,7 +73,7 @@ export const hub: ExportTarget<Entry> = {
     const content = contentOf(source, entry);
     const waiting = () => reporter.progress('wait', 0, null, hubEndpoint());
     waiting();
-    const repo = repositoryOf(source, entry, entry.repo ?? (await accountName(token, signal)));
+    const repo = entry.repo ?? repositoryOf(source, await accountName(token, signal));
     const { files: made, ...written } = await makeContent(source, entry, content, context);
     const weights = made.map(({ path }) => path);
     const files = [
@@ -105,9 +105,8 @@ export const hub: ExportTarget<Entry> = {
 };
 
 /** @throws InputError if the name of the run or model can't be that of a repository */
-function repositoryOf({ name }: ExportSource, { repo }: Entry, account: string): string {
+function repositoryOf({ name }: ExportSource, account: string): string {
   const own = `${account}/${name}`;
-  if (repo !== null) return repo;
   if (HUB_REPOSITORY.test(own)) return own;
   throw new InputError(`${JSON.stringify(name)} can't be the name of a repository on the hub`, {
     key: 'repo',

@@ -29,16 +29,15 @@ export const ollama: ExportTarget<Entry> = {
   },
 
   async isTaken(source, entry) {
-    const found = await reachable();
-    return !(found instanceof CodedError) && hasModel(found, nameOf(source, entry));
+    return has(await reachable(), nameOf(source, entry));
   },
 
   async plan(source, entry) {
-    nameOf(source, entry);
+    const name = nameOf(source, entry);
     const found = await reachable();
     const isNew = found instanceof CodedError || rendersJinja(found);
     const planned = await planGguf(source, ggufEntryOf(entry), files => served(files, isNew));
-    return { ...planned, needs: [needOf(found)] };
+    return { ...planned, taken: await has(found, name), needs: [needOf(found)] };
   },
 
   async write(source, entry, context) {
@@ -107,6 +106,10 @@ async function reachable(): Promise<Ollama | CodedError> {
     if (error instanceof CodedError) return error;
     throw error;
   }
+}
+
+async function has(found: Ollama | CodedError, name: string): Promise<boolean> {
+  return !(found instanceof CodedError) && hasModel(found, name);
 }
 
 function needOf(found: Ollama | CodedError): NonNullable<PlannedExport['needs']>[number] {
