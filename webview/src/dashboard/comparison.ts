@@ -7,6 +7,7 @@ import type { RunModel, SuiteResults } from '../../../extension/src/protocol/ans
 import type { DashboardSnapshot, RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h } from '../shared/dom.js';
 import { column, metricsBesideLoss, type RunColumns } from './runData.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 
 type Suite = SuiteResults[number];
 
@@ -159,8 +160,5 @@ function suiteSection(suites: readonly ShownSuite[]): HTMLElement {
 }
 
 function suiteName(path: string): string {
-  return path
-    .split(/[\\/]/)
-    .at(-1)!
-    .replace(/\.eval\.jsonl$/, '');
+  return fileName(path).replace(/\.eval\.jsonl$/, '');
 }

@@ -6,6 +6,7 @@ import { certificateView, verdictIcon } from '../shared/certificateTable.js';
 import { h, icon } from '../shared/dom.js';
 import { reasonBlock } from '../shared/reasonBlock.js';
 import { button } from '../shared/toolkit.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 
 export class ExportsView {
   readonly element = h('section', { class: 'block exports', 'aria-labelledby': 'exports', hidden: true });
@@ -41,7 +42,7 @@ export class ExportsView {
         {},
         icon('chevron-right', 'twistie'),
         verdictIcon(verdict),
-        h('b', {}, path.split(/[\\/]/).at(-1)!),
+        h('b', {}, fileName(path)),
         h('span', { class: 'muted' }, facts.join(' · ')),
       ),
       h(

@@ -5,6 +5,7 @@ import { h } from '../shared/dom.js';
 import { placeLabel, reasonBlock } from '../shared/reasonBlock.js';
 import { actionLink } from '../shared/schemaForm.js';
 import { button } from '../shared/toolkit.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 
 export interface FailureOptions {
   onAct(action: RunAction): void;
@@ -54,7 +55,7 @@ export class FailureView {
 
   private place({ file, line, key }: RunFailure): HTMLElement | null {
     if (file === null && key === null) return null;
-    const name = file?.split(/[\\/]/).at(-1) ?? 'run.json';
+    const name = file ? fileName(file) : 'run.json';
     const label = placeLabel(name, line);
     return h(
       'p',

@@ -9,6 +9,7 @@ import { ProgressBar } from '../shared/progressBar.js';
 import { button } from '../shared/toolkit.js';
 import { FailureView, resumeButton } from './failure.js';
 import { column, throughputOf, type RunColumns } from './runData.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 
 const STATUS_ICONS: Record<RunPhase, string> = {
   starting: 'loading codicon-modifier-spin',
@@ -194,7 +195,6 @@ export class DashboardHeader {
 
 /** Method, model, dataset and machine. */
 function aboutText({ started, status, method, model, dataset, firstTime }: RunSnapshot): string {
-  const fileName = (path: string) => path.split(/[\\/]/).at(-1)!;
   const what = `${method} on ${fileName(started?.model ?? model)}`;
   if (!started)
     return [what, fileName(dataset), status === 'starting' && 'loading the model and the data...']

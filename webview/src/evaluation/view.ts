@@ -17,6 +17,7 @@ import { placeLabel, reasonBlock } from '../shared/reasonBlock.js';
 import { actionLink, ProblemBanner } from '../shared/schemaForm.js';
 import { button } from '../shared/toolkit.js';
 import { WorstRows } from './worstRows.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 
 export class EvaluationView {
   readonly element: HTMLElement;
@@ -70,7 +71,7 @@ export class EvaluationView {
   show(snapshot: EvaluationSnapshot): void {
     const { target, name, state } = snapshot;
     if (state.kind !== 'running') this.keep(snapshot);
-    setText(this.name, `${name} on ${nameOf(target.dataset)}`);
+    setText(this.name, `${name} on ${fileName(target.dataset)}`);
     setText(this.status, statusText(state));
     this.showProgress(state);
     this.showFailure(state.kind === 'failed' ? state.failure : null);
@@ -99,7 +100,7 @@ export class EvaluationView {
     this.failure.hidden = failure === null;
     if (failure === null) return this.failure.replaceChildren();
     const { message, hint, file, line } = failure;
-    const place = file === null ? null : placeLabel(nameOf(file), line);
+    const place = file === null ? null : placeLabel(fileName(file), line);
     this.failure.replaceChildren(
       reasonBlock(message, [
         hint !== null && h('p', { class: 'muted' }, hint),
@@ -153,8 +154,4 @@ function figuresOf({ scores, answered, exact }: EvaluationResult): HTMLElement[]
       ? [item('Exact match', percent(exact / answered), `${count(exact)} of ${count(answered)} answers`)]
       : []),
   ];
-}
-
-function nameOf(path: string): string {
-  return path.split(/[\\/]/).at(-1)!;
 }

@@ -24,6 +24,7 @@ import { placeLabel, reasonBlock } from '../shared/reasonBlock.js';
 import { actionLink, ProblemBanner, SchemaForm } from '../shared/schemaForm.js';
 import { button } from '../shared/toolkit.js';
 import { ExportResult } from './result.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 
 export class ExportView {
   readonly element: HTMLElement;
@@ -215,7 +216,7 @@ export class ExportView {
     const isFile = file !== null && /\.\w+$/.test(file);
     return reasonBlock(message, [
       hint !== null && h('p', { class: 'muted' }, hint),
-      isFile && h('p', { class: 'place' }, actionLink({ label: placeLabel(nameOf(file), line), run: open })),
+      isFile && h('p', { class: 'place' }, actionLink({ label: placeLabel(fileName(file), line), run: open })),
     ]);
   }
 }
@@ -232,8 +233,4 @@ function statusText(state: ExportState, planning: boolean): string {
   if (state.kind === 'failed') return 'The export failed. Nothing was written.';
   if (state.kind === 'running') return phaseText(state.phase ?? 'start', state.share, 'Comparing');
   return planning ? 'Computing size and time...' : '';
-}
-
-function nameOf(path: string): string {
-  return path.split(/[\\/]/).at(-1)!;
 }

@@ -26,6 +26,7 @@ import { ConversationList } from './conversationList.js';
 import { SettingsPane } from './settingsPane.js';
 import { TrainingStrip } from './trainingStrip.js';
 import { TurnView } from './turnView.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 
 /** What survives a reload of the page. */
 export interface KeptView {
@@ -297,7 +298,7 @@ export class PlaygroundView {
 
   private showAbout(snapshot: PlaygroundSnapshot): void {
     const { model, memory, conversation, trusted } = snapshot;
-    const name = conversation.model.split(/[\\/]/).at(-1)!;
+    const name = fileName(conversation.model);
     const states = {
       none: 'is loaded with the first message',
       loading: model.message ?? 'loading the model...',

@@ -44,6 +44,7 @@ import { DataFactsView } from './dataFacts.js';
 import { MethodCards } from './methodCards.js';
 import { ModelNote } from './modelNote.js';
 import { SavingsPicture } from './savingsPicture.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 
 /** Pause after a change before the estimate is requested. */
 const ESTIMATE_DELAY_MS = 400;
@@ -631,5 +632,5 @@ function withCurrent(choices: DropdownChoice[], current: string, invitation: str
   const known = choices.some(({ value }) => value === current);
   if (known) return choices;
   const isPath = /^([./~\\]|[A-Za-z]:)/.test(current);
-  return [{ value: current, label: isPath ? current.split(/[\\/]/).at(-1)! : current }, ...choices];
+  return [{ value: current, label: isPath ? fileName(current) : current }, ...choices];
 }

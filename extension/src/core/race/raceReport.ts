@@ -22,6 +22,7 @@ import {
   rangeText,
   spreadText,
 } from './raceTable.js';
+import { fileName } from '../fileName.js';
 
 /** Files of a report: name -> content. */
 export type ReportFiles = ReadonlyMap<string, string>;
@@ -82,10 +83,9 @@ const FILE_NAMES = { parameters: 'parameters', memoryBytes: 'memory', seconds: '
 /** Model, rows, seeds and budget of all entries. */
 export function settingsText({ run, seeds, budget }: RaceReport['race']): string {
   const { train, validation } = run['dataset'] as { train: string; validation: string | number };
-  const base = (path: string) => path.split(/[\\/]/).at(-1)!;
-  const heldOut = typeof validation === 'number' ? `${percent(validation)} of its rows` : base(validation);
+  const heldOut = typeof validation === 'number' ? `${percent(validation)} of its rows` : fileName(validation);
   return [
-    `Model ${String(run['model'])}, trained on ${base(train)}, validation loss on ${heldOut}`,
+    `Model ${String(run['model'])}, trained on ${fileName(train)}, validation loss on ${heldOut}`,
     seeds ? `seeds ${seeds.join(', ')}` : 'the seed of the run file',
     `${budgetText(budget)}.`,
   ].join('; ');

@@ -4,6 +4,7 @@ import type { Row } from '../data/example.js';
 import { samplePrompts } from '../data/samplePrompts.js';
 import { proposedRate } from './proposedRate.js';
 import { block } from './runFileKeys.js';
+import { fileName } from '../fileName.js';
 
 /** An incomplete run file. */
 type Draft = Readonly<Record<string, unknown>>;
@@ -85,7 +86,7 @@ export function proposeRun({ model, parameters, dataset, method }: RunChoice): P
 
 /** A run's name: its dataset and its method. */
 function proposedName(train: string, peftType: string): string {
-  const file = train.split(/[\\/]/).at(-1) ?? '';
+  const file = fileName(train);
   return `${file.split('.')[0] || 'run'}-${peftType.toLowerCase().replaceAll('_', '-')}`;
 }
 

@@ -1,3 +1,4 @@
+import { fileName } from '../fileName.js';
 // What tells runs of one name apart: when they started, and which options differ. For tabs, rows, quick picks and
 // Compare. Pure.
 
@@ -80,6 +81,6 @@ function optionsOf(config: object, prefix = ''): [string, string][] {
 
 function optionText(key: string, value: string | undefined): string[] {
   if (value === undefined) return [];
-  const shown = value.split(/[\\/]/).at(-1)!;
+  const shown = fileName(value);
   return [['model', 'dataset.train', 'method.peft_type'].includes(key) ? shown : `${key.split('.').at(-1)} ${shown}`];
 }
