@@ -1,10 +1,11 @@
 // `npm test`: sets up, checks formatting, layers and types, then runs all tests. Arguments are passed to vitest, to run only some
-// tests; then no editor is installed.
+// tests; then no editor is installed. With --all (`npm run test:all`), matrices are tested as a whole: test/support/matrix.ts.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { root, run, setUpEngine, setUpPackages } from './setUp.mjs';
 
-const focus = process.argv.slice(2);
+const focus = process.argv.slice(2).filter(each => each !== '--all');
+if (process.argv.includes('--all')) process.env.TUNEWRIGHT_TEST_ALL = '1';
 setUpPackages();
 // In parallel to the rest, since it takes minutes if nothing is installed yet.
 const testTools = focus.length === 0 ? setUpTestTools() : null;

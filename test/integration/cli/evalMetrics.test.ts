@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { textMetrics } from '../../../extension/src/core/evaluation/textMetrics.js';
 import { peftMethods } from '../../../extension/src/engine/peft/registry.js';
+import { testsAll } from '../../support/matrix.js';
 import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
 import { eventsOf } from '../../support/tinyRun.js';
 
@@ -118,8 +119,13 @@ describe('a run with eval_metrics', () => {
   );
 });
 
+/** Of each way to store and to apply a result. */
+const METHODS = ['LORA', 'PROMPT_TUNING', 'IA3', 'SELECTIVE', 'FULL'];
+
 describe.each([
-  ...peftMethods.map(({ peftType, storage }) => ({ peftType, storage, engine: {}, flags: [] as string[] })),
+  ...peftMethods
+    .filter(({ peftType }) => testsAll || METHODS.includes(peftType))
+    .map(({ peftType, storage }) => ({ peftType, storage, engine: {}, flags: [] as string[] })),
   { peftType: 'LORA', storage: 'adapter', engine: { backend: 'wasm' }, flags: ['--backend', 'wasm'] },
   { peftType: 'LORA', storage: 'adapter', engine: { base_weights: 'int8' }, flags: ['--base-weights', 'int8'] },
 ])('$peftType $flags', ({ peftType, storage, engine, flags }) => {

@@ -1,0 +1,17 @@
+// Which pairs of a matrix are tested. `npm test` takes a part; `npm run test:all` takes them all.
+
+/** Set by extension/scripts/test.mjs. */
+export const testsAll = process.env['TUNEWRIGHT_TEST_ALL'] === '1';
+
+/**
+ * Of cases in groups, such as model families with every method: the first group as a whole, and a third of each other, which turns
+ * from group to group, so that each kind of case is in several groups.
+ */
+export function covering<T>(cases: readonly T[], groupOf: (each: T) => unknown): readonly T[] {
+  if (testsAll) return cases;
+  const groups = [...new Set(cases.map(groupOf))];
+  return groups.flatMap((group, turn) => {
+    const own = cases.filter(each => groupOf(each) === group);
+    return turn === 0 ? own : own.filter((_, i) => i % 3 === turn % Math.min(3, own.length));
+  });
+}
