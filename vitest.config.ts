@@ -1,6 +1,9 @@
 // Every test of the repository, in one run: what needs Node alone first, then what needs a real VS Code or a browser.
 import { defineConfig } from 'vitest/config';
 
+/** Tests from end to end wait for conditions; so long a busy machine may take. */
+const ends = { testTimeout: 600_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } } };
+
 export default defineConfig({
   test: {
     // A process of its own for each file: the TensorFlow library is loaded once a process and keeps its settings.
@@ -22,14 +25,22 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'vscode',
-          include: ['test/**/*.{host,e2e}.ts'],
-          // These wait for conditions; so long a busy machine may take.
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-          expect: { poll: { timeout: 60_000 } },
-          globalSetup: ['./test/setup/requireEngine.ts', './test/setup/packExtension.ts'],
+          ...ends,
+          name: 'webviews',
+          include: ['test/e2e/webviews/*.e2e.ts'],
+          globalSetup: ['./test/setup/requireEngine.ts'],
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...ends,
+          name: 'vscode',
+          include: ['test/e2e/workbench/*.e2e.ts', 'test/integration/host/*.host.ts'],
+          // An editor, a browser and a run have enough with two cores. Runs have a low priority: beside another test they would starve.
+          maxWorkers: 1,
+          globalSetup: ['./test/setup/requireEngine.ts', './test/setup/packExtension.ts'],
+          sequence: { groupOrder: 2 },
         },
       },
     ],

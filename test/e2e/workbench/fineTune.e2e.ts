@@ -2,9 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { offeredCommands, openFile, openSidebar, pick, runCommand } from '../../integration/support/workbenchPage.js';
-import { startWorkbench, type WorkbenchSession } from './session.js';
-
-const TRAINING_MS = 200_000;
+import { startWorkbench, TRAINING_MS, type WorkbenchSession } from './session.js';
 
 let session: WorkbenchSession;
 let page: Page;

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openFile, openSidebar, pick, runCommand, webview } from '../../integration/support/workbenchPage.js';
-import { startWorkbench, type WorkbenchSession } from './session.js';
+import { startWorkbench, TRAINING_MS, type WorkbenchSession } from './session.js';
 
-const TRAINING_MS = 300_000;
 const SHOTS = process.env['TUNEWRIGHT_SCREENSHOTS'];
 
 let session: WorkbenchSession;

@@ -7,10 +7,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openFile, pick, runCommand, webview } from '../../integration/support/workbenchPage.js';
 import { expectAccessible } from '../webviews/accessibility.js';
 import { record } from './recorder.js';
-import { startWorkbench, type WorkbenchSession } from './session.js';
+import { startWorkbench, TRAINING_MS, type WorkbenchSession } from './session.js';
 
 const MODEL_MS = 120_000;
-const TRAINING_MS = 200_000;
 const QUESTION = 'Where do bears sleep?';
 const CORRECTED = 'Arr, bears sleep in a den, me hearty!';
 

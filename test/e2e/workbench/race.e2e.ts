@@ -6,9 +6,7 @@ import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openFile, openSidebar, pick, runCommand, until, webview } from '../../integration/support/workbenchPage.js';
 import { expectAccessible } from '../webviews/accessibility.js';
-import { startWorkbench, type WorkbenchSession } from './session.js';
-
-const TRAINING_MS = 200_000;
+import { startWorkbench, TRAINING_MS, type WorkbenchSession } from './session.js';
 
 let session: WorkbenchSession;
 let page: Page;

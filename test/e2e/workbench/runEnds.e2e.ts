@@ -12,9 +12,7 @@ import {
   runCommand,
   webview,
 } from '../../integration/support/workbenchPage.js';
-import { startWorkbench, type WorkbenchSession } from './session.js';
-
-const TRAINING_MS = 200_000;
+import { startWorkbench, TRAINING_MS, type WorkbenchSession } from './session.js';
 
 let session: WorkbenchSession;
 let page: Page;

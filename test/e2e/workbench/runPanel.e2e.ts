@@ -13,9 +13,7 @@ import {
   webview,
 } from '../../integration/support/workbenchPage.js';
 import { expectAccessible } from '../webviews/accessibility.js';
-import { startWorkbench, type WorkbenchSession } from './session.js';
-
-const TRAINING_MS = 120_000;
+import { startWorkbench, TRAINING_MS, type WorkbenchSession } from './session.js';
 
 let session: WorkbenchSession;
 let page: Page;

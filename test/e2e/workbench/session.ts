@@ -15,6 +15,8 @@ import {
 } from '../../integration/support/workbenchPage.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+/** Within which the small run of a test ends. */
+export const TRAINING_MS = 300_000;
 /** Folder for screenshots, for inspection and for the README. */
 const SHOTS = process.env['TUNEWRIGHT_SCREENSHOTS'];
 

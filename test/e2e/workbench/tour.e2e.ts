@@ -5,9 +5,8 @@ import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openFile, openSidebar, pick, runCommand, webview } from '../../integration/support/workbenchPage.js';
 import { record } from './recorder.js';
-import { startWorkbench, type WorkbenchSession } from './session.js';
+import { startWorkbench, TRAINING_MS, type WorkbenchSession } from './session.js';
 
-const TRAINING_MS = 200_000;
 const FRAMES = process.env['TUNEWRIGHT_SCREENSHOTS'] && join(process.env['TUNEWRIGHT_SCREENSHOTS'], 'frames-fine-tune');
 
 let session: WorkbenchSession;

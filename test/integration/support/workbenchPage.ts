@@ -93,11 +93,19 @@ async function takeQuickly(page: Page, key: string, text: string, row: Locator):
   const input = quickInput(page);
   // Whatever asks next asks with a text of its own.
   const isTaken = async () => !(await input.isVisible()) || (await input.inputValue()) !== text;
+  // A row is clicked once it stands still, which takes longer the slower the page is drawn.
+  let timeout = 1_000;
   await until(`${text} to be taken`, async () => {
-    await row.click({ timeout: 1_000 }).catch(() => {});
+    const isClicked = await row.click({ timeout }).then(
+      () => true,
+      () => false,
+    );
+    timeout *= 2;
     // A second click too early would land on what asks next, whose rows are at the same place.
-    for (const end = Date.now() + TAKEN_MS; Date.now() < end; await pause(100)) if (await isTaken()) return true;
-    return false;
+    for (const end = Date.now() + (isClicked ? TAKEN_MS : 0); ; await pause(100)) {
+      if (await isTaken()) return true;
+      if (Date.now() > end) return false;
+    }
   });
 }
 
