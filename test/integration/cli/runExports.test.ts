@@ -117,6 +117,26 @@ describe('refused before training', () => {
   });
 });
 
+test('its own model in Ollama is replaced, and no other one', async () => {
+  const programs = await startPrograms();
+  const { env, ollama } = programs;
+  try {
+    const trained = train(runFile('own', [{ target: 'ollama', name: 'pirate' }]), 'own-run');
+    await succeed(trained, { env });
+    await succeed(['export', place.file('own-run'), '--force'], { env });
+    // The name that it has taken itself is no fault.
+    await succeed([...trained, '--resume'], { env });
+    expect(ollama.created).toHaveLength(3);
+    ollama.models.set('pirate:latest', { ...ollama.models.get('pirate:latest')!, digest: `sha256:${'0'.repeat(64)}` });
+    const other = await tunewright(['export', place.file('own-run'), '--force'], { env });
+    expect(other.stderr).toContain('Ollama has a model of this name');
+    expect(other.code).toBe(1);
+    expect(ollama.created).toHaveLength(3);
+  } finally {
+    programs.close();
+  }
+});
+
 describe('a run with exports', () => {
   const exports = [
     { target: 'gguf', type: 'q8_0' },

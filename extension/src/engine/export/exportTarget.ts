@@ -26,8 +26,11 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   check?(): void;
   /** Where results are that have no place of their own, if the program that reads them says so. */
   folder?(source: ExportSource, entry: Entry): string;
-  /** Whether another program has something of that name; not if it can't be asked. Called before training. */
-  isTaken?(source: ExportSource, entry: Entry): Promise<boolean>;
+  /**
+   * Whether another program has something of that name; not if it can't be asked. Called before training.
+   * @param own as in {@link ExportContext}
+   */
+  isTaken?(source: ExportSource, entry: Entry, own: ReadonlySet<string>): Promise<boolean>;
   /** @throws InputError if it can't be done, with what can be done instead */
   plan(source: ExportSource, entry: Entry): Promise<PlannedExport>;
   /**
@@ -57,6 +60,8 @@ export interface ExportContext extends CertifyOptions {
   signal: AbortSignal;
   /** Whether something of that name in another program is replaced. */
   force: boolean;
+  /** SHA-256 of what the same run has exported to other programs: a model of theirs that was made from it is replaced. */
+  own: ReadonlySet<string>;
 }
 
 /** What the target knows of its result; performExport.ts adds the rest. */

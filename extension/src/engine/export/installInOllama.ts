@@ -8,6 +8,7 @@ import { FILES_SINCE, isSince, modelfile, ollamaAddress } from '../../core/expor
 import { InputError } from '../../core/inputError.js';
 import { writeWhole } from '../../system/regularFile.js';
 import { fileHash } from '../data/fileHash.js';
+import type { ExportContext } from './exportTarget.js';
 import { CommandFailedError, findExecutable, runCommand } from '../machine/runCommand.js';
 import type { Reporter } from '../run/reporter.js';
 import { ServerFailedError } from './localServer.js';
@@ -61,31 +62,35 @@ function checked(ollama: Ollama): Ollama {
 export async function checkNewModel(
   { client, program }: Ollama,
   name: string,
-  force: boolean,
+  { force, own }: Pick<ExportContext, 'force' | 'own'>,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (force || !(await hasModel({ client, program }, name, signal))) return;
+  if (force || !(await hasOtherModel({ client, program }, name, own, signal))) return;
   throw new InputError(`Ollama has a model of this name`, {
     key: name,
     hint: 'Choose another name with --name, or replace it with --force.',
   });
 }
 
-export async function hasModel(
+/** Whether there is a model of this name. @param own SHA-256 of files: a model made from one of them doesn't count */
+export async function hasOtherModel(
   { client, program }: Pick<Ollama, 'client' | 'program'>,
   name: string,
+  own: ReadonlySet<string>,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  return program === null ? (await client.show(name)) !== null : isShown(program, name, signal);
+  const file = program === null ? (await client.show(name))?.modelfile : await shownBy(program, name, signal);
+  if (file === undefined) return false;
+  const [, sha256 = ''] = /^FROM .*sha256[-:]([0-9a-f]{64})\s*$/m.exec(file) ?? [];
+  return !own.has(sha256);
 }
 
-/** Whether the program has the model; not if it reaches no server, which installing then says. */
-async function isShown(program: string, name: string, signal?: AbortSignal): Promise<boolean> {
+/** The Modelfile of a model of the program; undefined also if it reaches no server, which installing then says. */
+async function shownBy(program: string, name: string, signal?: AbortSignal): Promise<string | undefined> {
   try {
-    await runCommand(program, ['show', name], { signal });
-    return true;
+    return await runCommand(program, ['show', name, '--modelfile'], { signal });
   } catch (error) {
-    if (error instanceof CommandFailedError) return false;
+    if (error instanceof CommandFailedError) return undefined;
     throw error;
   }
 }

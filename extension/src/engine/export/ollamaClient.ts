@@ -8,6 +8,8 @@ import { HERE_MS, LocalServer, ServerFailedError } from './localServer.js';
 const versionSchema = z.object({ version: z.string() });
 
 const shownSchema = z.object({
+  /** Its `FROM` names the file of the weights by its digest. */
+  modelfile: z.string().default(''),
   /** Of Go; `{{ .Prompt }}` if the model has none. */
   template: z.string().default(''),
   /** `name value` a line, texts in quotes. */

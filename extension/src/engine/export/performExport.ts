@@ -44,7 +44,9 @@ export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' 
   /** A run file lists it. */
   isListed?: boolean;
   /** The same run has exported to this place before: what is there is replaced, also a folder, unless it is of another kind. */
-  own?: boolean;
+  isOwn?: boolean;
+  /** As in {@link ExportContext}. */
+  own?: ReadonlySet<string>;
 }
 
 /** What the export would take. @throws InputError if it can't be done, except that its place may be taken */
@@ -99,14 +101,21 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   target.check?.();
   const isHere = target.writes !== 'elsewhere';
   const out = isHere ? placeOf(request) : join(unplacedFolder(), target.fileName(source, entry));
-  const isOwn = options.own && isFolder(out) === (target.writes === 'folder');
+  const isOwn = options.isOwn && isFolder(out) === (target.writes === 'folder');
   if (!isOwn) checkPlace(out, target, request, options.force);
   await prepare(request);
   const staging = new Staging(out);
   const advised = { ...request, isListed: options.isListed };
   try {
     const finer = (types: Iterable<string>) => finerAdvice(advised, types);
-    const context = { ...options, reporter, run: source.run, out: staging.path, finer };
+    const context = {
+      ...options,
+      own: options.own ?? new Set<string>(),
+      reporter,
+      run: source.run,
+      out: staging.path,
+      finer,
+    };
     const { place = out, comparisons, seconds, sha256, ...written } = await target.write(source, entry, context);
     // What is elsewhere stays there.
     if (isHere && options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');

@@ -33,7 +33,8 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
   const { files: base, architecture } = onDisk;
   const { name } = run.config;
   const source = { base, architecture, adapters: [], planned: name, run: out, name: folderName(name), close: () => {} };
-  const own = ownPlaces(readEvents(join(out, 'events.ndjson')));
+  const events = readEvents(join(out, 'events.ndjson'));
+  const own = ownPlaces(events);
   const taken = new Map<string, number>();
   for (const [i, entry] of run.config.export.entries()) {
     const target = exportTarget(entry.target);
@@ -52,8 +53,7 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
       );
     await refusing(run.path, `export.${i}`, () => target.checkBase?.(source, entry));
     if (target.writes === 'elsewhere') {
-      // Also one that this run has installed: by now, it may be another one.
-      if (await target.isTaken?.(source, entry))
+      if (await target.isTaken?.(source, entry, ownElsewhere(events)))
         refuse('there is a model of this name already', 'Choose another "name", or remove that model.', 'name');
       continue;
     }
@@ -157,6 +157,7 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
     );
     const done = events.slice(last).filter(event => event.type === 'exported');
     const own = ownPlaces(events);
+    const elsewhere = ownElsewhere(events);
     const answer: RunExports = { exported: [], kept: 0, failures: [] };
     for (const entry of entries) {
       const target = exportTarget(entry.target);
@@ -172,7 +173,10 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
         const { reporter, signal } = options;
         const exported = await performExport(
           { ...request, engine: options.engine ?? engine, reporter },
-          { signal, compare: true, generalTexts: null, force: false, own: await isOwn(place, own), isListed: true },
+          {
+            ...{ signal, compare: true, generalTexts: null, force: false, isListed: true },
+            ...{ isOwn: await isOwn(place, own), own: elsewhere },
+          },
         );
         const { certificate, ...facts } = exported;
         const kept = { verdict: certificate?.verdict ?? null, certificate: certificate?.file ?? null };
@@ -212,6 +216,16 @@ function ownPlaces(events: readonly EngineEvent[]): ReadonlyMap<string, string |
       event.type === 'exported' && event.path !== null ? [[event.path, event.certificate]] : [],
     ),
   );
+}
+
+/** SHA-256 of what the run has exported to other programs, as its certificates say. */
+function ownElsewhere(events: readonly EngineEvent[]): ReadonlySet<string> {
+  const certificates = events.flatMap(event =>
+    event.type === 'exported' && event.path === null && event.certificate !== null
+      ? [readCertificate(event.certificate)]
+      : [],
+  );
+  return new Set(certificates.flatMap(each => each?.files.map(({ sha256 }) => sha256) ?? []));
 }
 
 /** Whether an export is there as it was written, as far as its certificate is there to tell. */

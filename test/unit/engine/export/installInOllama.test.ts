@@ -15,6 +15,8 @@ import { silentReporter } from '../../../../extension/src/engine/run/reporter.js
 import { inputErrorOf } from '../../../support/inputErrors.js';
 import { startOllama, type OllamaOptions, type OllamaServer } from '../../../support/ollamaServer.js';
 
+const asNew = { force: false, own: new Set<string>() };
+
 const CONTENT = Buffer.alloc(3_000_000, 'GGUF, and more. ');
 const DIGEST = 'sha256:a4d6a5c3d07c8ed0b29a2fa0ae5ff8d0c1a5f1b59e6bd9ba3a8ec0b5f9a1d8a1';
 
@@ -94,11 +96,12 @@ describe('by the server', () => {
   it('replaces no model unless it is told to', async () => {
     const server = await serverOf();
     const ollama = await findOllama();
-    await checkNewModel(ollama, 'pirate:latest', false);
+    await checkNewModel(ollama, 'pirate:latest', asNew);
     server.models.set('pirate:latest', { digest: DIGEST, template: null, parameters: {} });
-    const error = await inputErrorOf(() => checkNewModel(ollama, 'pirate:latest', false));
+    const error = await inputErrorOf(() => checkNewModel(ollama, 'pirate:latest', asNew));
     expect(error.describe()).toContain('--force');
-    await checkNewModel(ollama, 'pirate:latest', true);
+    await checkNewModel(ollama, 'pirate:latest', { ...asNew, force: true });
+    await checkNewModel(ollama, 'pirate:latest', { ...asNew, own: new Set([DIGEST.slice('sha256:'.length)]) });
   });
 
   it.each<[string, OllamaServer['faults'], RegExp, RegExp]>([
@@ -231,7 +234,7 @@ create) /bin/cat "$4" > "${record}"; echo "$2 $3 $4" >> "${record}";;
 esac`);
     const ollama = await findOllama();
     expect(ollama).toMatchObject({ version: '0.34.1', program: join(folder, 'ollama') });
-    await checkNewModel(ollama, 'pirate:latest', false);
+    await checkNewModel(ollama, 'pirate:latest', asNew);
     await install(ollama);
     const [modelfile, call] = readFileSync(record, 'utf8').split('pirate:latest ');
     expect(modelfile).toBe(`FROM """${file}"""\nPARAMETER stop """<|im_end|>"""\nPARAMETER repeat_penalty 1\n`);
@@ -252,6 +255,6 @@ esac`);
   it('replaces no model of the program', async () => {
     programOf('echo ollama version is 0.34.1');
     const ollama = await findOllama();
-    expect((await inputErrorOf(() => checkNewModel(ollama, 'pirate:latest', false))).describe()).toContain('--force');
+    expect((await inputErrorOf(() => checkNewModel(ollama, 'pirate:latest', asNew))).describe()).toContain('--force');
   });
 });

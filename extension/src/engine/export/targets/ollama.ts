@@ -8,7 +8,7 @@ import { filesWithTemplate } from '../../models/modelOnDisk.js';
 import { askInstalled, notAsked, servedLanguage, type Asking } from '../askInstalled.js';
 import type { ExportSource } from '../exportSource.js';
 import type { ExportTarget, PlannedExport } from '../exportTarget.js';
-import { checkNewModel, findOllama, hasModel, installInOllama, type Ollama } from '../installInOllama.js';
+import { checkNewModel, findOllama, hasOtherModel, installInOllama, type Ollama } from '../installInOllama.js';
 import { mergeIntoGguf } from '../mergeModel.js';
 import type { ShownModel } from '../ollamaClient.js';
 import { checkGgufBase, ggufEntryOf, planGguf } from './gguf.js';
@@ -28,8 +28,8 @@ export const ollama: ExportTarget<Entry> = {
     checkGgufBase(source);
   },
 
-  async isTaken(source, entry) {
-    return has(await reachable(), nameOf(source, entry));
+  async isTaken(source, entry, own) {
+    return has(await reachable(), nameOf(source, entry), own);
   },
 
   async plan(source, entry) {
@@ -37,11 +37,11 @@ export const ollama: ExportTarget<Entry> = {
     const found = await reachable();
     const isNew = found instanceof CodedError || rendersJinja(found);
     const planned = await planGguf(source, ggufEntryOf(entry), files => served(files, isNew));
-    return { ...planned, taken: await has(found, name), needs: [needOf(found)] };
+    return { ...planned, taken: await has(found, name, new Set()), needs: [needOf(found)] };
   },
 
   async write(source, entry, context) {
-    const { out, reporter, signal, force } = context;
+    const { out, reporter, signal } = context;
     const name = nameOf(source, entry);
     const found = await findOllama(signal);
     const { version, client, isLoopback } = found;
@@ -52,7 +52,7 @@ export const ollama: ExportTarget<Entry> = {
         'old_ollama',
         `Ollama ${version} doesn't render the chat template in the file; ${JINJA_SINCE} and later versions do`,
       );
-    await checkNewModel(found, name, force, signal);
+    await checkNewModel(found, name, context, signal);
     const written = await mergeIntoGguf(out, source.base, source.adapters, {
       ...context,
       ...ggufEntryOf(entry),
@@ -108,8 +108,8 @@ async function reachable(): Promise<Ollama | CodedError> {
   }
 }
 
-async function has(found: Ollama | CodedError, name: string): Promise<boolean> {
-  return !(found instanceof CodedError) && hasModel(found, name);
+async function has(found: Ollama | CodedError, name: string, own: ReadonlySet<string>): Promise<boolean> {
+  return !(found instanceof CodedError) && hasOtherModel(found, name, own);
 }
 
 function needOf(found: Ollama | CodedError): NonNullable<PlannedExport['needs']>[number] {
