@@ -281,11 +281,14 @@ test('a run whose export fails has its result, and exit code 1', async () => {
   expect(readdirSync(out)).toEqual(['mine.txt']);
 });
 
-test('an adapter that can’t be merged may still be pushed: what is missing is said once the run has its result', async () => {
+test('an adapter that can’t be merged may still be pushed: a token that is missing is said before training, and the run has its result', async () => {
   const run = runFile('pushed', [{ target: 'hub' }], { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 4 });
   const env = { HF_TOKEN: '', HF_HOME: place.file('no-home'), HF_TOKEN_PATH: '' };
   const result = await tunewright(train(run, 'pushed-run'), { env });
   expect(result.code, result.stderr).toBe(1);
+  expect(result.stderr).toMatch(
+    /export\.0 \(hub\) fails unless that changes: there is no access token .* set HF_TOKEN/,
+  );
   expect(result.stderr).toContain('Export (hub) failed: there is no access token');
   expect(existsSync(place.file('pushed-run', 'adapter', 'adapter_config.json'))).toBe(true);
 });

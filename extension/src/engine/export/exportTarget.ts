@@ -22,8 +22,11 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   checkBase?(source: ExportSource, entry: Entry): void;
   /** Name of the file or folder unless another one is given. */
   fileName(source: ExportSource, entry: Entry): string;
-  /** @throws InputError if a program isn't there into which it installs; called before anything is made */
-  check?(): void;
+  /**
+   * Called before anything is made; before training, what is missing is a warning.
+   * @throws CodedError if something isn't there that it needs from outside, such as a program or a token
+   */
+  check?(): void | Promise<void>;
   /** Where results are that have no place of their own, if the program that reads them says so. */
   folder?(source: ExportSource, entry: Entry): string;
   /**

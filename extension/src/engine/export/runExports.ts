@@ -3,14 +3,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CancelledError, errorRecord } from '../../core/codedError.js';
+import { CancelledError, CodedError, errorRecord } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import type { Exported } from '../../protocol/exportAnswers.js';
 import type { ExportEntry } from '../../protocol/exportConfig.js';
 import type { EngineConfig } from '../../protocol/engineConfig.js';
-import type { PreparedRun } from '../run/prepareRun.js';
+import type { PreparedRun, Warning } from '../run/prepareRun.js';
 import { readRunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
 import { checkNameLength } from '../files/newFolder.js';
@@ -27,9 +27,11 @@ import { isWithin } from '../../system/isWithin.js';
 /**
  * Before training starts: whether the method, the model and the places allow the exports of the run file.
  * @throws InputError that names the entry
+ * @returns what is missing outside, such as a program or a token, for now
  */
-export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: string): Promise<void> {
-  if (run.config.export.length === 0) return;
+export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: string): Promise<Warning[]> {
+  const warnings: Warning[] = [];
+  if (run.config.export.length === 0) return warnings;
   const { files: base, architecture } = onDisk;
   const { name } = run.config;
   const source = { base, architecture, adapters: [], planned: name, run: out, name: folderName(name), close: () => {} };
@@ -52,6 +54,12 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
         `Leave it out. ${waysWithoutMerge(method)}`,
       );
     await refusing(run.path, `export.${i}`, () => target.checkBase?.(source, entry));
+    const missing = await missingFor(target);
+    if (missing !== null)
+      warnings.push({
+        code: 'export_not_ready',
+        message: `export.${i} (${entry.target}) fails unless that changes: ${missing}`,
+      });
     if (target.writes === 'elsewhere') {
       if (await target.isTaken?.(source, entry, ownElsewhere(events)))
         refuse('there is a model of this name already', 'Choose another "name", or remove that model.', 'name');
@@ -91,6 +99,18 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
       },
       'Name another place.',
     );
+  }
+  return warnings;
+}
+
+/** What isn't there yet that the target needs from outside. It may be by the end of the training. */
+async function missingFor(target: ReturnType<typeof exportTarget>): Promise<string | null> {
+  try {
+    await target.check?.();
+    return null;
+  } catch (error) {
+    if (error instanceof CodedError) return error.describe().replace(/\n\s+/, ' ');
+    throw error;
   }
 }
 

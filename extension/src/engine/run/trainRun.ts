@@ -5,13 +5,13 @@ import { keepPrivate } from '../../system/privateFolder.js';
 import { asInputError } from '../files/atomicFile.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { executeRun, type RunResult } from './executeRun.js';
-import { prepareRun, type PreparedRun, type RunRequest } from './prepareRun.js';
+import { prepareRun, type PreparedRun, type RunRequest, type Warning } from './prepareRun.js';
 import { claimRun } from './runProcess.js';
 
 export interface TrainRequest extends RunRequest {
   onEvent(event: EngineEvent): void;
-  /** Whether what will be done with the result can be done; called before training starts. */
-  check?(prepared: PreparedRun): Promise<void>;
+  /** Whether what will be done with the result can be done; called before training starts. @returns warnings: what is missing for now */
+  check?(prepared: PreparedRun): Promise<readonly Warning[]>;
 }
 
 /**
@@ -24,8 +24,8 @@ export async function trainRun(request: TrainRequest): Promise<RunResult> {
   try {
     const prepared = await prepareRun(request);
     try {
-      await request.check?.(prepared);
-      return await executeRun(prepared, { ...request, claimed: claimed !== null });
+      const warnings = [...prepared.warnings, ...((await request.check?.(prepared)) ?? [])];
+      return await executeRun({ ...prepared, warnings }, { ...request, claimed: claimed !== null });
     } finally {
       prepared.dispose();
     }

@@ -66,9 +66,12 @@ export const hub: ExportTarget<Entry> = {
     };
   },
 
+  check() {
+    existingToken();
+  },
+
   async write(source, entry, context) {
-    const token = hubToken();
-    if (token === undefined) throw new InputError(`there is no ${NO_TOKEN.what.slice(3)}`, { hint: NO_TOKEN.hint });
+    const token = existingToken();
     const { signal, reporter, force } = context;
     const content = contentOf(source, entry);
     const waiting = () => reporter.progress('wait', 0, null, hubEndpoint());
@@ -105,6 +108,12 @@ export const hub: ExportTarget<Entry> = {
 };
 
 /** @throws InputError if the name of the run or model can't be that of a repository */
+function existingToken(): string {
+  const token = hubToken();
+  if (token === undefined) throw new InputError(`there is no ${NO_TOKEN.what.slice(3)}`, { hint: NO_TOKEN.hint });
+  return token;
+}
+
 function repositoryOf({ name }: ExportSource, account: string): string {
   const own = `${account}/${name}`;
   if (HUB_REPOSITORY.test(own)) return own;

@@ -28,6 +28,10 @@ export const ollama: ExportTarget<Entry> = {
     checkGgufBase(source);
   },
 
+  async check() {
+    await findOllama();
+  },
+
   async isTaken(source, entry, own) {
     return has(await reachable(), nameOf(source, entry), own);
   },
