@@ -5,6 +5,7 @@ import type { SuiteResults } from '../../../extension/src/protocol/answers.js';
 import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
 import type { Fake } from './page/fakeHost.js';
 import { certificate } from '../../support/certificates.js';
+import { covering } from '../../support/matrix.js';
 import { expectAccessible } from './accessibility.js';
 import { screenshotPath, themes, WebviewBrowser, type OpenOptions } from './harness.js';
 import { recordedAnswer, recordedRun } from './recordings.js';
@@ -618,20 +619,20 @@ describe('dashboard', () => {
       .toMatch(/training: 120 values/);
   });
 
-  for (const theme of themes)
-    it(`shows each state of a run, why it ended, and what to do next: ${theme}`, async () => {
-      for (const [name, state] of Object.entries(states)) {
-        const page = await openState(state, { theme, reducedMotion: true });
-        await page.locator(`.status[data-status="${state.status}"]`).waitFor();
-        if (state.events.some(({ type }) => type === 'step')) await charted(page);
-        expect(await page.getByText('No values yet').count()).toBe(0);
-        expect(await page.locator('.chart:visible').count(), `${name}: charts without values`).toBe(state.charts);
-        const buttons = await page.locator('.actions:visible vscode-button:visible').allInnerTexts();
-        expect(buttons, name).toEqual(state.offers);
-        await page.screenshot({ path: screenshotPath(`dashboard-${name}-${theme}`), fullPage: true });
-        await expectAccessible(page);
-        await page.context().close();
-      }
+  const shown = themes.flatMap(theme => Object.keys(states).map(name => ({ theme, name })));
+  for (const { theme, name } of covering(shown, each => each.theme))
+    it(`shows a run that is ${name}, why it ended, and what to do next: ${theme}`, async () => {
+      const state = states[name]!;
+      const page = await openState(state, { theme, reducedMotion: true });
+      await page.locator(`.status[data-status="${state.status}"]`).waitFor();
+      if (state.events.some(({ type }) => type === 'step')) await charted(page);
+      expect(await page.getByText('No values yet').count()).toBe(0);
+      expect(await page.locator('.chart:visible').count(), 'charts without values').toBe(state.charts);
+      const buttons = await page.locator('.actions:visible vscode-button:visible').allInnerTexts();
+      expect(buttons).toEqual(state.offers);
+      await page.screenshot({ path: screenshotPath(`dashboard-${name}-${theme}`), fullPage: true });
+      await expectAccessible(page);
+      await page.context().close();
     });
 
   it('links a failure to its file and its log, and starts again', async () => {
