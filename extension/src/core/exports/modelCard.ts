@@ -6,6 +6,7 @@ import { codeBlock, plain } from '../markdownText.js';
 import { metricValue } from '../metrics/metricText.js';
 import { count, counted, duration, percent } from '../units.js';
 import { VALIDATION_LOSS } from '../runs/bestMetric.js';
+import { keptEvaluation } from '../runs/keptEvaluation.js';
 import type { RunState } from '../runs/runState.js';
 import type { MetricInfo } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
@@ -108,7 +109,7 @@ function yamlList(key: string, values: readonly string[]): string[] {
 
 /** Metrics of the weights that are pushed, on the validation rows of the run and on suites. */
 function modelIndex(card: ModelCard): string[] {
-  const kept = card.run && keptEvaluation(card.run);
+  const kept = card.run && keptEvaluation(card.run.config.training, card.run.state);
   const found = [
     ...(kept && card.run
       ? [
@@ -220,20 +221,10 @@ function metricsOf(state: RunState): MetricInfo[] {
   return [VALIDATION_LOSS, ...state.metrics];
 }
 
-/** The evaluation of the weights that are the result; null if they weren't evaluated. */
-function keptEvaluation({ config, state }: NonNullable<ModelCard['run']>): Record<string, number> | null {
-  const { completed, evaluations } = state;
-  if (!completed) return null;
-  const keepsBest = config.training.load_best_model_at_end && completed.reason !== 'stopped';
-  const kept = (keepsBest ? completed.best_step : null) ?? completed.step;
-  const rows = Array.from({ length: evaluations.length }, (_, i) => evaluations.row(i)!);
-  return rows.findLast(({ step }) => step === kept) ?? null;
-}
-
 function results({ run, suites }: ModelCard): string[] {
   const sections: string[] = [];
   const before = run?.state.evaluations.row(0);
-  const after = run && keptEvaluation(run);
+  const after = run && keptEvaluation(run.config.training, run.state);
   if (run && before && after)
     sections.push(
       table(

@@ -3,6 +3,7 @@
 import type { RunConfig } from '../../protocol/runConfig.js';
 import type { RaceResult } from '../../protocol/raceConfig.js';
 import type { FolderFigures } from '../../protocol/raceMessages.js';
+import { keptEvaluation } from '../runs/keptEvaluation.js';
 import type { RunState } from '../runs/runState.js';
 
 /** One run of a race, as far as it has got. */
@@ -23,7 +24,7 @@ export interface EntryRun {
 export function folderFigures(run: string, { state, alive, config, score }: EntryRun): FolderFigures {
   const status = state ? statusOf(state, alive) : alive ? 'running' : 'waiting';
   const completed = status === 'finished' ? state!.completed : null;
-  const kept = completed && config ? resultEvaluation(state!, config.training) : undefined;
+  const kept = completed && config ? keptEvaluation(config.training, state!) : undefined;
   return {
     run,
     status,
@@ -49,16 +50,6 @@ function statusOf(state: RunState, alive: boolean): RaceResult['status'] {
   if (alive) return 'running';
   if (state.status === 'completed') return 'finished';
   return state.failed && state.failed.code !== 'cancelled' ? 'failed' : 'interrupted';
-}
-
-/** The evaluation of the weights that were kept; undefined if they weren't evaluated. */
-function resultEvaluation(
-  { completed, evaluations }: RunState,
-  { load_best_model_at_end: keepsBest }: RunConfig['training'],
-): Partial<Record<string, number>> | undefined {
-  const { best_step: best, step } = completed!;
-  const kept = keepsBest ? best : step;
-  return kept === null ? undefined : evaluations.row(evaluations.column('step').lastIndexOf(kept));
 }
 
 /** Of values over seeds. */

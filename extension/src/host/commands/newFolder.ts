@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { requireTrust, trusted } from '../trustedActions.js';
+import { showWarningMessage } from '../window.js';
 
 /** @param fill creates the folder at the given path */
 export async function replaceFolder(folder: string, fill: (path: string) => Promise<unknown>): Promise<void> {
@@ -20,9 +21,38 @@ export async function replaceFolder(folder: string, fill: (path: string) => Prom
   }
 }
 
-/** `folder`, or if that exists, with the first number that makes it unique. */
-export function freeFolder(folder: string): string {
-  let free = folder;
-  for (let i = 2; existsSync(free); i++) free = `${folder}-${i}`;
+export interface NewPlace {
+  path: string;
+  /** Whether the user wants to replace what is there. */
+  replaces: boolean;
+}
+
+/**
+ * A path for something new: where something is already, the user says whether to replace it or to keep both.
+ * @param extension of a file, before which a number is put
+ * @param offers what the user can answer
+ * @returns undefined if the user cancelled
+ */
+export async function newPlace(
+  path: string,
+  { extension = '', offers }: { extension?: string; offers: { replace: boolean; keepBoth: boolean } },
+): Promise<NewPlace | undefined> {
+  if (!existsSync(path)) return { path, replaces: false };
+  const [replace, keepBoth] = ['Replace', 'Keep Both'];
+  const answer = await showWarningMessage(
+    `“${basename(path)}” already exists.`,
+    { modal: true, detail: path },
+    ...(offers.replace ? [replace] : []),
+    ...(offers.keepBoth ? [keepBoth] : []),
+  );
+  if (answer === undefined) return undefined;
+  return answer === replace ? { path, replaces: true } : { path: freePath(path, extension), replaces: false };
+}
+
+/** With the first number that makes it unique. */
+function freePath(path: string, extension: string): string {
+  const name = path.slice(0, path.length - extension.length);
+  let free = path;
+  for (let i = 2; existsSync(free); i++) free = `${name}-${i}${extension}`;
   return free;
 }

@@ -14,13 +14,13 @@ import { EngineInputError, type EngineService } from '../services.js';
 import { stepDone } from '../walkthrough.js';
 import { AnswerDocuments } from './answers.js';
 import { guarded, registerGuarded } from './guarded.js';
-import { freeFolder, replaceFolder } from './newFolder.js';
+import { newPlace, replaceFolder } from './newFolder.js';
 import { pickRun } from './pickRun.js';
 import { reveal } from './reveal.js';
 import { weightFlags } from './weightFlags.js';
 import { openPlayground } from '../webviews/playground.js';
 import { argumentsOfRun, type PlaygroundArguments } from '../webviews/playgroundColumns.js';
-import { showInformationMessage, showInputBox, showWarningMessage, cancellable } from '../window.js';
+import { showInformationMessage, showInputBox, cancellable } from '../window.js';
 
 /** What `generate --json` prints. */
 interface Generated {
@@ -200,17 +200,8 @@ async function intoFolder(
 
 /** Replaces a folder only if the user confirms, and only a model or an adapter. */
 async function placeFor(folder: string): Promise<string | undefined> {
-  if (!existsSync(folder)) return folder;
-  const replace = 'Replace';
-  const keep = 'Keep Both';
   const isResult = RESULT_FILES.some(name => existsSync(join(folder, name)));
-  const answer = await showWarningMessage(
-    `“${basename(folder)}” already exists.`,
-    { modal: true, detail: folder },
-    ...(isResult ? [replace, keep] : [keep]),
-  );
-  if (answer === keep) return freeFolder(folder);
-  return answer === replace ? folder : undefined;
+  return (await newPlace(folder, { offers: { replace: isResult, keepBoth: true } }))?.path;
 }
 
 function askPrompt({ name }: FolderRun, value: string): Thenable<string | undefined> {

@@ -16,7 +16,7 @@ import {
 } from '../../protocol/exportMessages.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
 import { keptToken } from '../commands/hubCommands.js';
-import { freeFolder } from '../commands/newFolder.js';
+import { newPlace } from '../commands/newFolder.js';
 import { runOf } from '../commands/pickRun.js';
 import { reveal } from '../commands/reveal.js';
 import { openAtLine } from '../runFiles/openAt.js';
@@ -28,7 +28,7 @@ import { requireTrust } from '../trustedActions.js';
 import type { EngineLine } from '../webviews/engineLines.js';
 import { tabIcon, webviewChannelOf } from '../webviews/webviewChannelOf.js';
 import { withToken } from '../webviews/withToken.js';
-import { showQuickPick, showWarningMessage, tellBriefly, type PickItem } from '../window.js';
+import { showQuickPick, tellBriefly, type PickItem } from '../window.js';
 import type { WorkspaceModels } from '../workspaceModels.js';
 import { ExportSession, type ChosenExport } from './exportSession.js';
 
@@ -201,26 +201,12 @@ function argumentsOf({ to, options }: ChosenExport): string[] {
 /** A file is replaced if the user confirms, a folder never. `out` is null for a target with a place of its own. */
 async function freePlace(path: string, card: ExportCard): Promise<{ out: string | null; force: boolean } | null> {
   const { writes } = card;
-  const own = hasOwnPlace(card) ? null : path;
-  if (!existsSync(path)) return { out: own, force: false };
-  const [replace, keep] = ['Replace', 'Keep Both'];
-  const answers = own === null ? [replace] : writes === 'file' ? [replace, keep] : [keep];
-  const answer = await showWarningMessage(
-    `“${basename(path)}” already exists.`,
-    { modal: true, detail: path },
-    ...answers,
-  );
-  if (answer === undefined) return null;
-  return answer === replace ? { out: own, force: true } : { out: freeName(path, writes), force: false };
-}
-
-function freeName(path: string, writes: ExportCard['writes']): string {
-  if (writes !== 'file') return freeFolder(path);
-  const extension = extname(path);
-  const name = path.slice(0, path.length - extension.length);
-  let free = path;
-  for (let i = 2; existsSync(free); i++) free = `${name}-${i}${extension}`;
-  return free;
+  const isOwn = hasOwnPlace(card);
+  const place = await newPlace(path, {
+    extension: writes === 'file' ? extname(path) : '',
+    offers: { replace: isOwn || writes === 'file', keepBoth: !isOwn },
+  });
+  return place ? { out: isOwn ? null : place.path, force: place.replaces } : null;
 }
 
 async function pickPlace(path: string, { writes, title }: ExportCard): Promise<string | null> {
