@@ -66,7 +66,7 @@ export async function mergeIntoFolder(
     const { model, files, changed } = merged;
     const onTensor = eachTensor(allParameters(model, changed).size, options);
     const written = modelFolderFiles(model, files, changed, { ...options, onTensor });
-    await checkFreeSpace(dirname(out), bytesOf(written), 'choose a folder on another disk with --out');
+    checkFreeSpace(dirname(out), bytesOf(written), 'choose a folder on another disk with --out');
     await writeFolderFiles(out, written);
     const certified = await verified(() => openHuggingFaceFolder(out, out), [options.dtype], merged, options);
     return { ...certified, changed_parameters: merged.changed.size };
@@ -89,7 +89,7 @@ export async function mergeIntoGguf(
   try {
     const parts = ggufParts(merged, options);
     try {
-      await checkFreeSpace(dirname(out), ggufBytes(parts), 'choose a folder on another disk with --out');
+      checkFreeSpace(dirname(out), ggufBytes(parts), 'choose a folder on another disk with --out');
       const fallback = fallbackText(parts.fallbacks, parts.tensors.filter(({ shape }) => shape.length > 1).length);
       if (fallback) options.reporter.warn('type_fallback', fallback);
       const encoded = parts.tensors.flatMap(({ isCopy, ggmlType }) => (isCopy ? [] : ggmlType));

@@ -67,7 +67,7 @@ export async function planExport(request: ExportRequest): Promise<ExportPlan> {
   } = planned;
   const folder = path === null ? unplacedFolder() : dirname(path);
   const elsewhere = path === null ? CACHE_ELSEWHERE : 'choose a folder on another disk with --out';
-  const free = await freeBytes(folder);
+  const free = freeBytes(folder);
   const met = free >= bytes;
   const room = {
     what: `${sizeText(bytes)} on the disk of ${folder}, which has ${sizeText(free)} free`,

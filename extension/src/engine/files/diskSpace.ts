@@ -1,6 +1,5 @@
 // Checks free disk space before downloading, unpacking or writing a model.
-import { existsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { bytes as sizeText } from '../../core/units.js';
@@ -13,8 +12,8 @@ export const CACHE_ELSEWHERE = 'set the environment variable TUNEWRIGHT_CACHE to
  * @param elsewhere how to use another disk, for the hint
  * @throws InputError if its file system has less than `bytes` free
  */
-export async function checkFreeSpace(folder: string, bytes: number, elsewhere: string): Promise<void> {
-  const free = await freeBytes(folder);
+export function checkFreeSpace(folder: string, bytes: number, elsewhere: string): void {
+  const free = freeBytes(folder);
   if (free >= bytes) return;
   throw new InputError(`this needs ${sizeText(bytes)} of disk space, but only ${sizeText(free)} are free`, {
     file: folder,
@@ -23,9 +22,9 @@ export async function checkFreeSpace(folder: string, bytes: number, elsewhere: s
 }
 
 /** Free bytes of the file system of a folder that may not exist yet. */
-export async function freeBytes(folder: string): Promise<number> {
+export function freeBytes(folder: string): number {
   let existing = folder;
   while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
-  const { bavail, bsize } = await statfs(existing);
+  const { bavail, bsize } = statfsSync(existing);
   return bavail * bsize;
 }

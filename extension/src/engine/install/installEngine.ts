@@ -97,7 +97,7 @@ async function provideWheel(work: string, gpu: boolean, options: InstallOptions)
   const plan = planWheel(process.platform, process.arch, gpu);
   if (plan === null) throw new Error(`there is no TensorFlow wheel for ${process.platform}-${process.arch}`);
   if (options.prebuiltAddons === undefined && (await findCppCompiler(options.signal)) === null) throw missingCompiler();
-  await checkFreeSpace(work, plan.diskBytes, CACHE_ELSEWHERE);
+  checkFreeSpace(work, plan.diskBytes, CACHE_ELSEWHERE);
   await provideFromWheel(work, plan, gpu, options);
   await provideAddon(join(work, 'tensorflow'), options);
   return { source: 'wheel', origin: plan.requirement, addonFolder: 'tensorflow' };

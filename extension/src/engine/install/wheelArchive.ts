@@ -31,7 +31,7 @@ export async function unpackWheel(
     if (name.endsWith('/') || !pattern.test(name)) return;
     const path = join(folder, name);
     makeFolder(dirname(path));
-    await checkFreeSpace(folder, size ?? 0, CACHE_ELSEWHERE);
+    checkFreeSpace(folder, size ?? 0, CACHE_ELSEWHERE);
     written.push(name);
     await pipeline(content(), createWriteStream(path, { flags: 'wx' })).catch(error => {
       throw error.code === 'ENOSPC' ? new InputError('the disk is full', { file: folder }) : error;

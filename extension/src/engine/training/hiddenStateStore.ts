@@ -1,7 +1,8 @@
 // Hidden states of examples, by row: in memory if all of them are small enough, else in one file of the run folder,
 // which is deleted when the run ends. Called by frozenStates.ts; knows nothing about models.
-import { closeSync, openSync, readSync, rmSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { freeBytes } from '../files/diskSpace.js';
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 const MEMORY_BYTES = 256 << 20;
@@ -17,7 +18,7 @@ export interface HiddenStateStoreOptions {
   /** Path of the file, if one is needed. */
   file: string;
   /** Free bytes of the file's disk, and the memory limit: for tests. */
-  freeBytes?: number;
+  diskBytes?: number;
   memoryBytes?: number;
 }
 
@@ -39,7 +40,7 @@ export class HiddenStateStore {
     lengthOf,
     width,
     file,
-    freeBytes,
+    diskBytes,
     memoryBytes,
   }: HiddenStateStoreOptions): HiddenStateStore | null {
     const starts = new Map<number, number>();
@@ -49,7 +50,7 @@ export class HiddenStateStore {
       bytes += lengthOf(row) * width * FLOAT_BYTES;
     }
     if (bytes <= (memoryBytes ?? MEMORY_BYTES)) return new HiddenStateStore(lengthOf, width, bytes, null);
-    if (bytes > MAX_DISK_SHARE * (freeBytes ?? freeBytesOfDisk(file))) return null;
+    if (bytes > MAX_DISK_SHARE * (diskBytes ?? freeBytes(dirname(file)))) return null;
     try {
       // Removed first, so that a link of this name isn't followed.
       rmSync(file, { force: true });
@@ -106,11 +107,6 @@ export class HiddenStateStore {
     closeSync(this.disk.descriptor);
     rmSync(this.disk.file, { force: true });
   }
-}
-
-function freeBytesOfDisk(file: string): number {
-  const { bavail, bsize } = statfsSync(dirname(file));
-  return bavail * bsize;
 }
 
 function bytesOf(values: Float32Array): Uint8Array {

@@ -102,7 +102,7 @@ test.each<[string, TinyRunOptions]>([
 
 test('a store is opened only if there is room', () => {
   const options = { rows: [0, 1, 2], lengthOf: (row: number) => row + 1, width: 8, file: '/nowhere/states.bin' };
-  expect(open({ ...options, freeBytes: 0 })).toMatchObject({ bytes: 6 * 8 * 4, onDisk: false });
-  expect(open({ ...options, memoryBytes: 191, freeBytes: 383 })).toBeNull();
-  expect(open({ ...options, memoryBytes: 191, freeBytes: 1e9 }), 'a file that can’t be created').toBeNull();
+  expect(open({ ...options, diskBytes: 0 })).toMatchObject({ bytes: 6 * 8 * 4, onDisk: false });
+  expect(open({ ...options, memoryBytes: 191, diskBytes: 383 })).toBeNull();
+  expect(open({ ...options, memoryBytes: 191, diskBytes: 1e9 }), 'a file that can’t be created').toBeNull();
 });
