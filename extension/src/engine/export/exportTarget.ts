@@ -26,7 +26,7 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
    * Called before anything is made; before training, what is missing is a warning.
    * @throws CodedError if something isn't there that it needs from outside, such as a program or a token
    */
-  check?(): void | Promise<void>;
+  check?(source: ExportSource, entry: Entry): void | Promise<void>;
   /** Where results are that have no place of their own, if the program that reads them says so. */
   folder?(source: ExportSource, entry: Entry): string;
   /**

@@ -98,7 +98,7 @@ export async function planExports(request: Omit<ExportRequest, 'entry' | 'out'>)
 export async function performExport(request: ExportRequest, options: ExportOptions): Promise<Exported> {
   const { source, entry, reporter } = request;
   const target = exportTarget(entry.target);
-  await target.check?.();
+  await target.check?.(source, entry);
   const isHere = target.writes !== 'elsewhere';
   const out = isHere ? placeOf(request) : join(unplacedFolder(), target.fileName(source, entry));
   const isOwn = options.isOwn && isFolder(out) === (target.writes === 'folder');

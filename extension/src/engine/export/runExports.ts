@@ -54,11 +54,11 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
         `Leave it out. ${waysWithoutMerge(method)}`,
       );
     await refusing(run.path, `export.${i}`, () => target.checkBase?.(source, entry));
-    const missing = await missingFor(target);
-    if (missing !== null)
+    const absent = await missing(() => target.check?.(source, entry));
+    if (absent !== null)
       warnings.push({
         code: 'export_not_ready',
-        message: `export.${i} (${entry.target}) fails unless that changes: ${missing}`,
+        message: `export.${i} (${entry.target}) fails unless that changes: ${absent}`,
       });
     if (target.writes === 'elsewhere') {
       if (await target.isTaken?.(source, entry, ownElsewhere(events)))
@@ -104,9 +104,9 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
 }
 
 /** What isn't there yet that the target needs from outside. It may be by the end of the training. */
-async function missingFor(target: ReturnType<typeof exportTarget>): Promise<string | null> {
+async function missing(check: () => void | Promise<void>): Promise<string | null> {
   try {
-    await target.check?.();
+    await check();
     return null;
   } catch (error) {
     if (error instanceof CodedError) return error.describe().replace(/\n\s+/, ' ');

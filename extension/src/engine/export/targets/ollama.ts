@@ -28,7 +28,8 @@ export const ollama: ExportTarget<Entry> = {
     checkGgufBase(source);
   },
 
-  async check() {
+  async check(source, entry) {
+    nameOf(source, entry);
     await findOllama();
   },
 
