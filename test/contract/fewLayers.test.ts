@@ -7,6 +7,7 @@ import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
+import { someOf } from '../support/matrix.js';
 import { refusalOf } from '../support/methodFit.js';
 import { expectSameTrace } from '../support/traces.js';
 import { tinyArchitecture } from '../support/tinyModels.js';
@@ -58,11 +59,11 @@ describe.each(windowed.map(({ modelType }) => modelType))('%s with different lay
   });
 });
 
-describe.each(modelFamilies.map(({ modelType }) => modelType))('%s', modelType => {
+describe.each(modelFamilies.map(({ modelType }, turn) => [modelType, turn] as const))('%s', (modelType, turn) => {
   const architecture = tinyArchitecture(modelType, LAYERS);
   const fitting = peftMethods.filter(method => refusalOf(method, architecture) === null);
 
-  test.each(fitting.map(method => [method.peftType, method] as const))('%s', (_, method) => {
+  test.each(someOf(fitting, turn).map(method => [method.peftType, method] as const))('%s', (_, method) => {
     const attached = new AttachedMethod(method, method.schema.parse({}), architecture);
     for (const shape of SHAPES) {
       const step = { attached, layouts: new Map(), shape, sequenceLength: shape.maxLength };

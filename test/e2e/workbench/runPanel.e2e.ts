@@ -131,10 +131,13 @@ test('a reload of the window brings the dashboard back', async () => {
 
 test('palette and form start the same run from the same choices', async () => {
   rmSync(join(session.workspace, 'runs'), { recursive: true });
-  const completed = async () => {
+  const stopped = async () => {
     const events = join(session.workspace, 'runs', readdirSync(join(session.workspace, 'runs'))[0]!, 'events.ndjson');
-    const ended = async () => existsSync(events) && /"type":"completed"/.test(readFileSync(events, 'utf8'));
-    await until('the run to end', ended, TRAINING_MS);
+    const has = (type: string) => async () =>
+      existsSync(events) && readFileSync(events, 'utf8').includes(`"type":"${type}"`);
+    await until('the run to start', has('step'), TRAINING_MS);
+    await runCommand(page, 'Tunewright: Stop Run');
+    await until('the run to end', has('completed'), TRAINING_MS);
     const run = onlyRun();
     rmSync(join(session.workspace, 'runs'), { recursive: true });
     return run;
@@ -142,7 +145,7 @@ test('palette and form start the same run from the same choices', async () => {
   await runCommand(page, 'Tunewright: Fine-Tune a Model');
   for (const answer of ['embedded:tiny', 'datasets/pirate.messages.jsonl', 'LORA', 'Start']) await pick(page, answer);
   await page.locator('.tab.active').filter({ hasText: 'pirate-lora' }).waitFor();
-  const fromPalette = await completed();
+  const fromPalette = await stopped();
   panel = await webview(page, '.cards');
   await runCommand(page, 'Tunewright: Reset Form');
   await choose(panel, 'Training data', /pirate\.messages\.jsonl · datasets/);
@@ -150,7 +153,7 @@ test('palette and form start the same run from the same choices', async () => {
   await expect.poll(() => field('lora_alpha').locator('input').inputValue()).toBe('16');
   await panel.getByRole('button', { name: 'Start Fine-Tuning' }).click();
   await until('the run to start', async () => existsSync(join(session.workspace, 'runs')));
-  expect(await completed()).toEqual(fromPalette);
+  expect(await stopped()).toEqual(fromPalette);
   expect(fromPalette).toMatchObject({
     name: 'pirate-lora',
     dataset: { validation: 0.1, max_length: 128 },
