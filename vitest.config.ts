@@ -2,7 +2,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests from end to end wait for conditions; so long a busy machine may take. */
-const ends = { testTimeout: 600_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } } };
+const ends = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } } };
 
 export default defineConfig({
   test: {
@@ -39,6 +39,8 @@ export default defineConfig({
           include: ['test/e2e/workbench/*.e2e.ts', 'test/integration/host/*.host.ts'],
           // An editor, a browser and a run have enough with two cores. Runs have a low priority: beside another test they would starve.
           maxWorkers: 1,
+          // Some wait for two trainings.
+          testTimeout: 600_000,
           globalSetup: ['./test/setup/requireEngine.ts', './test/setup/packExtension.ts'],
           sequence: { groupOrder: 2 },
         },

@@ -2,6 +2,7 @@
 import type { RaceConfig } from '../../protocol/raceConfig.js';
 import { plain } from '../markdownText.js';
 import { bytes, count, counted, duration, percent } from '../units.js';
+import { fileName } from '../fileName.js';
 import { paretoChart } from './paretoChart.js';
 import {
   chooseEntry,
@@ -22,7 +23,6 @@ import {
   rangeText,
   spreadText,
 } from './raceTable.js';
-import { fileName } from '../fileName.js';
 
 /** Files of a report: name -> content. */
 export type ReportFiles = ReadonlyMap<string, string>;

@@ -2,9 +2,9 @@
 // the same choices start the same run, in whatever order they are made.
 import type { Row } from '../data/example.js';
 import { samplePrompts } from '../data/samplePrompts.js';
+import { fileName } from '../fileName.js';
 import { proposedRate } from './proposedRate.js';
 import { block } from './runFileKeys.js';
-import { fileName } from '../fileName.js';
 
 /** An incomplete run file. */
 type Draft = Readonly<Record<string, unknown>>;

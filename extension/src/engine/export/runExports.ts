@@ -37,6 +37,7 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
   const source = { base, architecture, adapters: [], planned: name, run: out, name: folderName(name), close: () => {} };
   const events = readEvents(join(out, 'events.ndjson'));
   const own = ownPlaces(events);
+  const elsewhere = ownElsewhere(events);
   const taken = new Map<string, number>();
   for (const [i, entry] of run.config.export.entries()) {
     const target = exportTarget(entry.target);
@@ -61,7 +62,7 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
         message: `export.${i} (${entry.target}) fails unless that changes: ${absent}`,
       });
     if (target.writes === 'elsewhere') {
-      if (await target.isTaken?.(source, entry, ownElsewhere(events)))
+      if (absent === null && (await target.isTaken?.(source, entry, elsewhere)))
         refuse('there is a model of this name already', 'Choose another "name", or remove that model.', 'name');
       continue;
     }

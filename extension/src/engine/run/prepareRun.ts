@@ -22,7 +22,7 @@ import type { TrainedInputs } from '../training/checkpoint.js';
 import { findResumePoint, type ResumePoint } from '../training/resumePoint.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import { RunFolder } from '../runFolder/runFolder.js';
-import type { RowSet } from '../training/stepPlan.js';
+import { checkEpochs, type RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
 import { checkSuites } from './contamination.js';
 import { evaluationMetrics, type EvaluationMetrics } from './evaluationMetrics.js';
@@ -34,7 +34,7 @@ import { OwnedResources } from './ownedResources.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { modelReference, resumedRun } from './resolvedRun.js';
-import { checkEpochs, checkPrompts, compiles, lengthLimit, warnOfReducedLength } from './runChecks.js';
+import { checkPrompts, compiles, lengthLimit, warnOfReducedLength } from './runChecks.js';
 import { countGraphs, longestSequence, rowShapes } from './rowShapes.js';
 import { loadRows, withTemplateOf } from './runRows.js';
 import { checkInputs, inputsOf } from './trainedInputs.js';
@@ -201,7 +201,7 @@ export async function planRun(
   const rows = await loadRows(run, { ...onDisk, architecture }, limits, exclude, reporter, signal, cache);
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
     owned.own(dataset, opened => opened.close());
-  checkEpochs(run, rows.train.indices.length, shape);
+  checkEpochs(rows.train.indices.length, shape, config.training, run.path);
   await checkSuites(run, rows.train);
   const general = rows.validation
     ? await forgettingRows(run, { ...onDisk, architecture }, usableLength(architecture, attached), reporter)

@@ -5,19 +5,8 @@ import type { Backend } from '../backend/backend.js';
 import { promptIds } from '../generation/prompt.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
 import type { RunShape } from '../training/runShape.js';
-import { canPlanEpochs } from '../training/stepPlan.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
-
-/** @param rows number of training rows @throws InputError if there is no plan of all epochs */
-export function checkEpochs({ config, path }: RunFile, rows: number, shape: RunShape): void {
-  if (canPlanEpochs(rows, shape, config.training)) return;
-  throw new InputError(`${config.training.num_train_epochs} epochs of ${rows} packed rows are too many to lay out`, {
-    file: path,
-    key: 'training.num_train_epochs',
-    hint: 'Set training.max_steps instead, fewer epochs, or dataset.packing to false.',
-  });
-}
 
 /** Only TensorFlow can capture a step. @throws InputError if the run requires it on another backend */
 export function compiles({ config, path }: RunFile, backend: Backend): boolean {

@@ -1,5 +1,6 @@
 // The micro-batches of each optimizer step, for the whole run. Pure: they follow from seed, rows and settings, so that
 // a resumed run gets exactly the batches that it would have got without the interruption.
+import { InputError } from '../../core/inputError.js';
 import type { TrainingConfig } from '../../protocol/runConfig.js';
 import { planEpoch, type MicroBatchPlan, type PlanOptions } from '../data/batches.js';
 import type { Dataset } from '../data/loadDataset.js';
@@ -31,9 +32,23 @@ function epochsDiffer({ packing }: Pick<RunShape, 'packing'>, { shuffle }: Pick<
   return packing && shuffle;
 }
 
-/** Whether a run that ends by epochs has a plan. @param rows number of training rows */
-export function canPlanEpochs(rows: number, shape: Pick<RunShape, 'packing'>, config: TrainingConfig): boolean {
-  return config.max_steps > 0 || !epochsDiffer(shape, config) || canLayOut(config.num_train_epochs, rows);
+/**
+ * @param rows number of training rows
+ * @param file of the configuration, for the error
+ * @throws InputError if a run that ends by epochs has too many to lay out
+ */
+export function checkEpochs(
+  rows: number,
+  shape: Pick<RunShape, 'packing'>,
+  { max_steps: maxSteps, num_train_epochs: epochs, shuffle }: TrainingConfig,
+  file?: string,
+): void {
+  if (maxSteps > 0 || !epochsDiffer(shape, { shuffle }) || canLayOut(epochs, rows)) return;
+  throw new InputError(`${epochs} epochs of ${rows} packed rows are too many to lay out`, {
+    file,
+    key: 'training.num_train_epochs',
+    hint: 'Set training.max_steps instead, fewer epochs, or dataset.packing to false.',
+  });
 }
 
 export class StepPlan {
@@ -51,6 +66,7 @@ export class StepPlan {
     private readonly rng: Rng,
   ) {
     const { num_train_epochs: epochs, max_steps: maxSteps } = config;
+    checkEpochs(rows.indices.length, shape, config);
     this.perEpoch = epochsDiffer(shape, config) ? null : this.stepsOf(0).length;
     const whole = Math.floor(epochs);
     // A fraction of an epoch at the end has that fraction of its steps.
