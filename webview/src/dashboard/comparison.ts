@@ -5,9 +5,9 @@ import { metricValue } from '../../../extension/src/core/metrics/metricText.js';
 import { counted, figure } from '../../../extension/src/core/units.js';
 import type { RunModel, SuiteResults } from '../../../extension/src/protocol/answers.js';
 import type { DashboardSnapshot, RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 import { h } from '../shared/dom.js';
 import { column, metricsBesideLoss, type RunColumns } from './runData.js';
-import { fileName } from '../../../extension/src/core/fileName.js';
 
 type Suite = SuiteResults[number];
 

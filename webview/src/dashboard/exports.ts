@@ -2,11 +2,11 @@
 import { bytes, dayAndTime } from '../../../extension/src/core/units.js';
 import type { Certificate } from '../../../extension/src/protocol/certificate.js';
 import type { RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 import { certificateView, verdictIcon } from '../shared/certificateTable.js';
 import { h, icon } from '../shared/dom.js';
 import { reasonBlock } from '../shared/reasonBlock.js';
 import { button } from '../shared/toolkit.js';
-import { fileName } from '../../../extension/src/core/fileName.js';
 
 export class ExportsView {
   readonly element = h('section', { class: 'block exports', 'aria-labelledby': 'exports', hidden: true });

@@ -1,11 +1,11 @@
 // Why a run has no result: the engine's message and hint, where the problem is, the end of its log, and what to do next.
 // Hidden for other runs. Part of the dashboard.
 import type { RunAction, RunFailure, RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 import { h } from '../shared/dom.js';
 import { placeLabel, reasonBlock } from '../shared/reasonBlock.js';
 import { actionLink } from '../shared/schemaForm.js';
 import { button } from '../shared/toolkit.js';
-import { fileName } from '../../../extension/src/core/fileName.js';
 
 export interface FailureOptions {
   onAct(action: RunAction): void;

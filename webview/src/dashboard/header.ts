@@ -4,12 +4,12 @@ import { metricValue } from '../../../extension/src/core/metrics/metricText.js';
 import { metricOfRun, VALIDATION_LOSS } from '../../../extension/src/core/runs/bestMetric.js';
 import { PHASE_LABELS, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
 import type { RunAction, RunSnapshot, Steering } from '../../../extension/src/protocol/dashboardMessages.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { ProgressBar } from '../shared/progressBar.js';
 import { button } from '../shared/toolkit.js';
 import { FailureView, resumeButton } from './failure.js';
 import { column, throughputOf, type RunColumns } from './runData.js';
-import { fileName } from '../../../extension/src/core/fileName.js';
 
 const STATUS_ICONS: Record<RunPhase, string> = {
   starting: 'loading codicon-modifier-spin',

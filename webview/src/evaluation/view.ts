@@ -10,6 +10,7 @@ import {
   type EvaluationState,
 } from '../../../extension/src/protocol/evaluationMessages.js';
 import type { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { phaseText } from '../shared/phaseText.js';
 import { ProgressBar } from '../shared/progressBar.js';
@@ -17,7 +18,6 @@ import { placeLabel, reasonBlock } from '../shared/reasonBlock.js';
 import { actionLink, ProblemBanner } from '../shared/schemaForm.js';
 import { button } from '../shared/toolkit.js';
 import { WorstRows } from './worstRows.js';
-import { fileName } from '../../../extension/src/core/fileName.js';
 
 export class EvaluationView {
   readonly element: HTMLElement;

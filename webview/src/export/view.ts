@@ -16,6 +16,7 @@ import {
   type ExportState,
 } from '../../../extension/src/protocol/exportMessages.js';
 import type { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 import { CardGroup } from '../shared/cardGroup.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { phaseText } from '../shared/phaseText.js';
@@ -24,7 +25,6 @@ import { placeLabel, reasonBlock } from '../shared/reasonBlock.js';
 import { actionLink, ProblemBanner, SchemaForm } from '../shared/schemaForm.js';
 import { button } from '../shared/toolkit.js';
 import { ExportResult } from './result.js';
-import { fileName } from '../../../extension/src/core/fileName.js';
 
 export class ExportView {
   readonly element: HTMLElement;

@@ -15,6 +15,7 @@ import {
 } from '../../../extension/src/protocol/playgroundMessages.js';
 import type { TokenLogprob } from '../../../extension/src/protocol/sessionMessages.js';
 import type { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 import { h, icon, place, setText } from '../shared/dom.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
 import { TokenCard } from '../shared/tokenText.js';
@@ -26,7 +27,6 @@ import { ConversationList } from './conversationList.js';
 import { SettingsPane } from './settingsPane.js';
 import { TrainingStrip } from './trainingStrip.js';
 import { TurnView } from './turnView.js';
-import { fileName } from '../../../extension/src/core/fileName.js';
 
 /** What survives a reload of the page. */
 export interface KeptView {

@@ -28,6 +28,7 @@ import type { EstimateAnswer, MethodEstimate } from '../../../extension/src/prot
 import { findRaces } from '../../../extension/src/protocol/raceMessages.js';
 import type { LowRank } from '../../../extension/src/protocol/methodFacts.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
+import { fileName } from '../../../extension/src/core/fileName.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { memoryBars } from '../shared/memoryBars.js';
 import {
@@ -44,7 +45,6 @@ import { DataFactsView } from './dataFacts.js';
 import { MethodCards } from './methodCards.js';
 import { ModelNote } from './modelNote.js';
 import { SavingsPicture } from './savingsPicture.js';
-import { fileName } from '../../../extension/src/core/fileName.js';
 
 /** Pause after a change before the estimate is requested. */
 const ESTIMATE_DELAY_MS = 400;
