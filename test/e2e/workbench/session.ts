@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
-import { inject } from 'vitest';
+import { afterEach, inject } from 'vitest';
 import { startCodeServer, type CodeServer } from '../../../extension/scripts/codeServer.mjs';
 import { signalHolder } from '../../../extension/src/system/fileClaim.js';
 import {
   drivenSettings,
   launchBrowser,
   openWorkbench,
+  summary,
   type BrowserSession,
 } from '../../integration/support/workbenchPage.js';
 
@@ -19,6 +20,15 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const TRAINING_MS = 300_000;
 /** Folder for screenshots, for inspection and for the README. */
 const SHOTS = process.env['TUNEWRIGHT_SCREENSHOTS'];
+
+const pages = new Set<Page>();
+afterEach(async ({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  for (const page of pages) {
+    const seen = page.isClosed() ? 'closed' : await summary(page).catch(String);
+    console.log(`After "${task.name}" failed, ${page.url()} showed\n${seen}`);
+  }
+});
 
 export interface WorkbenchSession {
   workspace: string;
@@ -63,7 +73,11 @@ export async function startWorkbench(
     workspace,
     settingsFile: join(folder, 'server/user/User/settings.json'),
     browser,
-    open: (from = browser) => openWorkbench(from, server, workspace),
+    open: async (from = browser) => {
+      const page = await openWorkbench(from, server, workspace);
+      pages.add(page);
+      return page;
+    },
     shot: async (page, name) => {
       if (!SHOTS) return;
       mkdirSync(SHOTS, { recursive: true });

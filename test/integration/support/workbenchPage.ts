@@ -191,6 +191,23 @@ export async function chooseInMenu(
   });
 }
 
+/** What a person would see first: what a test that failed says, since nothing else is kept of it. */
+export async function summary(page: Page): Promise<string> {
+  const texts = async (what: string, selector: string) => {
+    const found = await page.locator(selector).filter({ visible: true }).allInnerTexts();
+    return found.length === 0 ? [] : [`${what}: ${found.map(text => text.replace(/\s+/g, ' ').trim()).join(' | ')}`];
+  };
+  const parts: [string, string][] = [
+    ['notifications', '.notification-list-item'],
+    ['dialog', '.monaco-dialog-box'],
+    ['quick pick', '.quick-input-widget'],
+    ['active editor', '.tab.active'],
+    ['side bar', '.sidebar .pane-header, .sidebar .monaco-list-row'],
+    ['status bar', '.statusbar-item'],
+  ];
+  return (await Promise.all(parts.map(part => texts(...part)))).flat().join('\n');
+}
+
 /** A webview's own frame, found by what is in it: several exist at once, each nested in another. */
 export async function webview(page: Page, selector: string, timeoutMs = READY_MS): Promise<Frame> {
   for (const end = Date.now() + timeoutMs; Date.now() < end; await pause(100))

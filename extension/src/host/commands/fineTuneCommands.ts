@@ -19,6 +19,7 @@ import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import type { RunDrafter } from './runDraft.js';
 import type { ProposedRun } from '../../core/runs/proposeRun.js';
+import { activeFile } from '../activeFile.js';
 import { showInformationMessage, showQuickPick, showWarningMessage, withProgress } from '../window.js';
 
 export function registerFineTuneCommands(
@@ -89,7 +90,7 @@ async function trainFurther(run: FolderRun, drafter: RunDrafter, runs: FolderRun
 }
 
 function fileOf(uri: unknown): string | undefined {
-  const target = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
+  const target = uri instanceof vscode.Uri ? uri : activeFile();
   return target?.scheme === 'file' ? target.fsPath : undefined;
 }
 
@@ -99,7 +100,7 @@ function fileOf(uri: unknown): string | undefined {
  */
 async function pickRunFile(title: string, uri: unknown): Promise<vscode.Uri | undefined> {
   if (uri instanceof vscode.Uri) return uri;
-  const active = vscode.window.activeTextEditor?.document.uri;
+  const active = activeFile();
   if (active?.path.endsWith('.tune.json')) return active;
   const found = await vscode.workspace.findFiles('**/*.tune.json', '**/node_modules/**', 100);
   if (found.length === 0) {

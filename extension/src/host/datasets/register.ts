@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { fileTypeOf, ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
+import { activeFile } from '../activeFile.js';
 import { registerGuarded } from '../commands/guarded.js';
 import type { HostServices } from '../services.js';
 import { registerCodeLens } from './codeLens.js';
@@ -119,8 +120,8 @@ function registerCommands(output: vscode.LogOutputChannel): vscode.Disposable {
 }
 
 function activeDataset(): vscode.Uri | null {
-  const uri = vscode.window.activeTextEditor?.document.uri;
-  return uri?.scheme === 'file' && fileTypeOf(uri.fsPath) ? uri : null;
+  const uri = activeFile();
+  return uri && fileTypeOf(uri.fsPath) ? uri : null;
 }
 
 async function askForDataset(): Promise<vscode.Uri | null> {

@@ -7,6 +7,7 @@ import { parseBudget, proposeRace, type ComparedMethod, type Comparison } from '
 import { block, peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { counted } from '../../core/units.js';
 import type { Draft } from '../../protocol/runPanelMessages.js';
+import { activeFile } from '../activeFile.js';
 import { proposal, proposals, type ProposalSources, type RunDrafter } from '../commands/runDraft.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
@@ -56,8 +57,7 @@ export async function compareMethods(uri: unknown, sources: CompareSources): Pro
 async function baseOf(uri: unknown, sources: CompareSources): Promise<Base | undefined> {
   const { methods, drafter, draft } = sources;
   const given = uri instanceof vscode.Uri ? uri : undefined;
-  const active = vscode.window.activeTextEditor?.document.uri;
-  const runFile = given ?? active;
+  const runFile = given ?? activeFile();
   if (runFile?.path.endsWith('.tune.json'))
     return { run: (await readRunDocument(runFile)) as Json, file: runFile.fsPath };
   const shown = draft();

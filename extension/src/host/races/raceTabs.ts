@@ -6,6 +6,7 @@ import * as vscode from 'vscode';
 import { block } from '../../core/runs/runFileKeys.js';
 import type { RaceSteering } from '../../protocol/raceMessages.js';
 import { holderOf } from '../../system/fileClaim.js';
+import { activeFile } from '../activeFile.js';
 import { keptRace } from '../keptValues.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
@@ -156,7 +157,7 @@ async function openInEditor(path: string): Promise<void> {
 /** The command's argument, the file in the active editor, or the user's choice in the workspace. */
 async function pickRaceFile(title: string, uri: unknown): Promise<string | undefined> {
   if (uri instanceof vscode.Uri) return uri.fsPath;
-  const active = vscode.window.activeTextEditor?.document.uri;
+  const active = activeFile();
   if (active?.path.endsWith('.race.json')) return active.fsPath;
   const found = await vscode.workspace.findFiles('{**/*.race.json,**/races/*/race.json}', '**/node_modules/**', 200);
   const picked = await showQuickPick(

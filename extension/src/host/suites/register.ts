@@ -1,6 +1,7 @@
 // Registers the evaluation suites of the editor. Called once by extension.ts.
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { activeFile } from '../activeFile.js';
 import { registerGuarded } from '../commands/guarded.js';
 import type { WorkspaceDatasets } from '../datasets/workspaceDatasets.js';
 import type { HostServices } from '../services.js';
@@ -34,7 +35,7 @@ export function registerSuites(services: HostServices, found: Pick<WorkspaceData
 /** The dataset in the active editor, else one of the workspace. */
 async function pickDataset(found: Pick<WorkspaceDatasets, 'list'>): Promise<string | undefined> {
   const { own } = await found.list();
-  const active = vscode.window.activeTextEditor?.document.uri.fsPath;
+  const active = activeFile()?.fsPath;
   if (active !== undefined && own.includes(active)) return active;
   const items = own.map(path => ({ icon: 'database', label: vscode.workspace.asRelativePath(path), path }));
   const placeHolder = own.length === 0 ? 'This workspace has no dataset' : 'Choose a dataset';

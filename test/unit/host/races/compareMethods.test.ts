@@ -22,11 +22,12 @@ const editor = vi.hoisted(() => {
     Uri,
     QuickPickItemKind: { Separator: -1 },
     workspace: { isTrusted: true, workspaceFolders: undefined as { uri: { fsPath: string } }[] | undefined },
-    window: { activeTextEditor: undefined, showTextDocument: vi.fn() },
+    window: { showTextDocument: vi.fn() },
     commands: { executeCommand: vi.fn() },
   };
 });
 vi.mock('vscode', () => editor);
+vi.mock('../../../../extension/src/host/activeFile.js', () => ({ activeFile: () => undefined }));
 
 /** Labels that are taken in each quick pick, and the text of the input box. */
 const answers = vi.hoisted(() => ({ picks: [] as (string[] | undefined)[], budget: '8 steps' as string | undefined }));
