@@ -39,8 +39,11 @@ const common = {
   logLevel: 'warning',
 };
 
-/** Not bundled into the engine: tfjs must exist only once, and the addon's sources are files. */
-const ENGINE_PACKAGES = ['@tensorflow/*', 'node-api-headers'];
+/**
+ * Not bundled into the engine: tfjs must exist only once, the addon's sources are files, and undici, a fifth of all, is needed only
+ * where something is downloaded.
+ */
+const ENGINE_PACKAGES = ['@tensorflow/*', 'node-api-headers', 'undici'];
 
 /** The modules of tfjs-node that the engine uses, without its entry, which requires its own addon. */
 const TFJS_NODE_MODULES = ['nodejs_kernel_backend', 'register_all_kernels', 'tensorboard', 'proto/api_pb'];
@@ -49,9 +52,23 @@ export async function buildEngine() {
   await Promise.all([buildEngineProgram(), buildEnginePackages()]);
 }
 
+/** Loads them by `require`: for `import`, Node looks for the names that a CommonJS package exports in all of its text. */
+const byRequire = {
+  name: 'by-require',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(@tensorflow\/.*|undici)$/ }, ({ path, namespace }) =>
+      namespace === 'by-require' ? { path, external: true } : { path, namespace: 'by-require' },
+    );
+    onLoad({ filter: /./, namespace: 'by-require' }, ({ path }) => ({
+      contents: `module.exports=require(${JSON.stringify(path)})`,
+    }));
+  },
+};
+
 function buildEngineProgram() {
   return build({
     ...common,
+    plugins: [...common.plugins, byRequire],
     entryPoints: { tunewright: 'extension/src/engine/cli/main.ts' },
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
@@ -70,7 +87,7 @@ function buildEngineProgram() {
 
 /**
  * Builds dist/node_modules: tfjs-core with its gradients as one file, the union package as an alias of it (tfjs-node needs no
- * more), tfjs-node's kernels and its addon's sources, the wasm backend. 2 MB instead of 290. All from ES6 modules: tfjs's ES5
+ * more), tfjs-node's kernels and its addon's sources, the wasm backend, undici. 3 MB instead of 290. All from ES6 modules: tfjs's ES5
  * classes can't extend tfjs-core's ES6 ones, and gradients exist only there.
  */
 async function buildEnginePackages() {
@@ -119,6 +136,7 @@ async function buildEnginePackages() {
   const wasm = '@tensorflow/tfjs-backend-wasm';
   manifest(wasm, 'dist/index.js');
   const wasmFolder = dirname(require.resolve(wasm));
+  manifest('undici', 'index.js');
   manifest('node-api-headers', 'index.js');
   const headers = dirname(require.resolve('node-api-headers/package.json'));
   cpSync(join(headers, 'include'), join(folder, 'node-api-headers/include'), { recursive: true });
@@ -142,6 +160,7 @@ async function buildEnginePackages() {
       ['@tensorflow/tfjs', core],
     ),
     bundle(wasm, 'dist/index.js', `export * from '${wasm}';`, [core]),
+    bundle('undici', 'index.js', `module.exports = require('undici');`, []),
   ]);
   for (const file of ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm'])
     copyFileSync(join(wasmFolder, file), join(folder, wasm, 'dist', file));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
 import { IGNORE_LABEL } from '../../extension/src/core/data/example.js';
 import type { Batch } from '../../extension/src/engine/data/batch.js';

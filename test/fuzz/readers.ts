@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { PassThrough, Writable } from 'node:stream';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { InputError } from '../../extension/src/core/inputError.js';
 import { initialRunState, reduceRun } from '../../extension/src/core/runs/runState.js';
 import { renderChat } from '../../extension/src/core/text/chatTemplate.js';

@@ -1,7 +1,7 @@
 // Options for commands that compute without a run file: the keys of its engine block, with the same values and descriptions.
 // Also the values that numeric options of all commands take.
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { expected } from '../../core/forms/formField.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import {

@@ -82,9 +82,16 @@ function matching(schema: JsonSchema, value: string): string {
   return value;
 }
 
+/** Made once: every start registers all commands, which ask for each key of each target. */
+const properties = new Map<ExportName, Record<string, JsonSchema>>();
+
 function propertiesOf(target: ExportName): Record<string, JsonSchema> {
-  const { target: _, out: _out, ...properties } = inputJsonSchema(exportSchemas[target]).properties!;
-  return properties;
+  let known = properties.get(target);
+  if (!known) {
+    const { target: _, out: _out, ...own } = inputJsonSchema(exportSchemas[target]).properties!;
+    properties.set(target, (known = own));
+  }
+  return known;
 }
 
 function valuesOf({ enum: values, anyOf }: JsonSchema): string[] {

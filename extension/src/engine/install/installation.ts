@@ -2,7 +2,7 @@
 // and by `engine status`. Never installs or repairs anything: an incomplete folder counts as not installed.
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { enginesFolder } from './paths.js';
 import { tfjsNodeVersion } from './tfjsNodePackage.js';
 

@@ -1,6 +1,6 @@
 // Finds a wheel in the Python package indexes of the user's settings. The list of a project's files may be JSON (PEP 691) or HTML
 // (PEP 503). Called by wheelDownload.ts.
-import { z } from 'zod';
+import * as z from 'zod';
 import { describeUrl, type Answer, type IndexClient } from './indexClient.js';
 import { FIRST_ANSWER, waitAfterFailure } from './retry.js';
 import { SourceError } from './sourceError.js';

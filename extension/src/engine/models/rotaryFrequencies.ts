@@ -1,6 +1,6 @@
 // Frequencies of rotary embeddings and their scalings, computed as in Transformers 5.24's modeling_rope_utils. Called by
 // the families; ggufConfig.ts writes the same keys from GGUF metadata.
-import { z } from 'zod';
+import * as z from 'zod';
 import { InputError } from '../../core/inputError.js';
 import type { RotaryFrequencies } from './architecture.js';
 

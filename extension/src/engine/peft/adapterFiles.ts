@@ -4,7 +4,7 @@ import { readChatTemplates } from '../files/huggingfaceFolder.js';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { schemaError } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { createRng } from '../data/rng.js';

@@ -2,7 +2,7 @@
 // places one after attention and one after feed-forward, Pfeiffer (arXiv:2005.00247) only after feed-forward. PEFT has
 // no such method; the files follow its conventions.
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { about } from '../../protocol/about.js';
 import type { Architecture, SublayerKind } from '../models/architecture.js';
 import { activate } from '../models/activations.js';

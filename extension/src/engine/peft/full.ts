@@ -1,5 +1,5 @@
 // Full fine-tuning: all parameters of the model are trained, and a complete model is written.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PeftMethod } from './method.js';
 import { trainedParameter } from './replacedParameters.js';
 

@@ -1,7 +1,7 @@
 // (IA)³ (arXiv:2205.05638): a trained vector scales the output of attention projections and the input of feed-forward
 // ones; a few thousand parameters in total. Names, defaults and files are PEFT's.
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';

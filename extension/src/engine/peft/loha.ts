@@ -3,7 +3,7 @@
 // r² it is never computed as [out, in]: with Khatri-Rao products of the factors it becomes LoRA's B A of rank r².
 // Names, defaults and files are PEFT's.
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';

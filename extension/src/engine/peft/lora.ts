@@ -2,7 +2,7 @@
 // the scale is alpha / sqrt(r) (arXiv:2312.03732); with use_dora the sum is normalized per output and scaled by a
 // trained magnitude (arXiv:2402.09353). Names, defaults and files are PEFT's.
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';

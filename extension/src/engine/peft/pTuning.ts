@@ -1,7 +1,7 @@
 // P-tuning (arXiv:2103.10385): virtual tokens whose embeddings are the output of a small trained network. As in PEFT,
 // the adapter file contains only that output; training again from it starts with a new network.
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { PeftMethod, TensorOf } from './method.js';

@@ -1,7 +1,7 @@
 // Prefix tuning (arXiv:2101.00190): trained keys and values that every token attends to in every layer. PEFT's names
 // and files: one tensor [tokens, layers * 2 * token_dim], for each layer the keys, then the values.
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { about } from '../../protocol/about.js';
 import type { PeftMethod, Purpose, TensorOf } from './method.js';
 import { numVirtualTokens } from './schemas.js';

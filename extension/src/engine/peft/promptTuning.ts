@@ -1,6 +1,6 @@
 // Prompt tuning (arXiv:2104.08691): trained embeddings of virtual tokens before each example. PEFT's names and files.
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Initializer, PeftMethod } from './method.js';

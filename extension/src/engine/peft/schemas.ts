@@ -1,5 +1,5 @@
 // Config keys that several methods share: their descriptions, checks and defaults.
-import { z } from 'zod';
+import * as z from 'zod';
 import { about } from '../../protocol/about.js';
 
 export const MAX_RANK = 65536;

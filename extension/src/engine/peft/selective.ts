@@ -1,6 +1,6 @@
 // Selective fine-tuning: a chosen subset of the model's own parameters is trained (BitFit, arXiv:2106.10199, is
 // `select: "bias"`). Saved under the base model's tensor names, with a separate config file.
-import { z } from 'zod';
+import * as z from 'zod';
 import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, ParameterSpec } from '../models/architecture.js';

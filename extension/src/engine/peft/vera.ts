@@ -2,7 +2,7 @@
 // all modules, frozen and sliced to each module's size; only the vectors λd [r] and λb [out] are trained. A and B are
 // drawn with torch's generator, so that the same seed gives PEFT's values. Names, defaults and files are PEFT's.
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { about } from '../../protocol/about.js';
 import { TorchGenerator } from '../data/torchGenerator.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';

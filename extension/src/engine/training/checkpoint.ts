@@ -4,7 +4,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { InputError } from '../../core/inputError.js';
 import { RUN_FOLDER_VERSION } from '../../protocol/engineEvent.js';
 import { makeFolder } from '../../system/makeFolder.js';

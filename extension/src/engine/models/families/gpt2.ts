@@ -1,5 +1,5 @@
 // GPT-2 (learned positions, LayerNorm, one fused q/k/v projection, weights as Conv1D [in, out]).
-import { z } from 'zod';
+import * as z from 'zod';
 import { InputError } from '../../../core/inputError.js';
 import { ACTIVATION_NAMES } from '../activations.js';
 import type { LayerSpec, LinearSpec, ModelDescription, ModelFamily, NormSpec } from '../architecture.js';

@@ -1,6 +1,6 @@
 // The decoder that Llama, Mistral and Qwen share: RMSNorm before each sublayer, rotary attention with grouped key/value
 // heads, a gated feed-forward network. Families differ only in their `Variant`, which is all their files contain.
-import { z } from 'zod';
+import * as z from 'zod';
 import { InputError } from '../../../core/inputError.js';
 import { ACTIVATION_NAMES } from '../activations.js';
 import type { LayerSpec, ModelDescription, ModelFamily, NormSpec, RotaryFrequencies } from '../architecture.js';
