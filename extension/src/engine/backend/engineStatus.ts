@@ -1,5 +1,6 @@
 // What the engine runs on and what is missing, for `engine status`. Opens the backend that a run with `auto` would use, to
 // report what is really in use. Never installs anything.
+import type { EngineStatusAnswer } from '../../protocol/engineStatus.js';
 import type { Backend } from './backend.js';
 import { openBackend } from './openBackend.js';
 import { findCppCompiler, HOW_TO_GET_COMPILER } from '../install/cppCompiler.js';
@@ -7,14 +8,11 @@ import { findInstallation, type EngineInstallation } from '../install/installati
 import { inspectMachine, type Machine } from '../machine/machine.js';
 import { tfjsNodeVersion } from '../install/tfjsNodePackage.js';
 
-export interface EngineStatus {
+export interface EngineStatus extends EngineStatusAnswer {
   installation: EngineInstallation | null;
-  /** The backend of a run with `"backend": "auto"`. */
   backend: Backend;
   tfjsNodeVersion: string;
   machine: Machine;
-  /** How to fix what is missing; empty if nothing is. */
-  advice: string[];
 }
 
 export async function engineStatus(): Promise<EngineStatus> {

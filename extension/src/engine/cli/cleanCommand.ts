@@ -5,7 +5,8 @@ import { resolve } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { InputError } from '../../core/inputError.js';
 import { bytes } from '../../core/units.js';
-import { CLEANED, CLEANED_BY_DEFAULT, deletables, deleteOne, type Cleaned, type Deletable } from '../run/cleanUp.js';
+import { CLEANED, type CleanAnswer, type Cleaned, type Deletable } from '../../protocol/cleanAnswer.js';
+import { CLEANED_BY_DEFAULT, deletables, deleteOne } from '../run/cleanUp.js';
 import { lineReader, print, printAnswer, printNote } from './print.js';
 import { table } from './table.js';
 
@@ -15,13 +16,6 @@ interface CleanFlags {
   dryRun?: boolean;
   yes?: boolean;
   json?: boolean;
-}
-
-interface CleanAnswer {
-  type: 'cleaned';
-  items: Deletable[];
-  bytes: number;
-  deleted: boolean;
 }
 
 export function registerCleanCommand(program: Command): void {

@@ -3,6 +3,7 @@
 import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { CLEANED, type Cleaned, type Deletable } from '../../protocol/cleanAnswer.js';
 import { holderOf } from '../../system/fileClaim.js';
 import { isFolder, linkStatOf } from '../../system/fileStat.js';
 import { pulledModelsFolder } from '../hub/pypiModel.js';
@@ -13,23 +14,8 @@ import { RunFolder } from '../runFolder/runFolder.js';
 import { asInputError } from '../files/atomicFile.js';
 import { claimRun } from './runProcess.js';
 
-/** In the order in which they are listed. */
-export const CLEANED = ['engines', 'caches', 'checkpoints', 'models', 'runs'] as const;
-export type Cleaned = (typeof CLEANED)[number];
-
 /** Those that are made again, or aren't needed, without asking anybody. */
 export const CLEANED_BY_DEFAULT: readonly Cleaned[] = ['engines', 'caches', 'checkpoints'];
-
-export interface Deletable {
-  kind: Cleaned;
-  /** A file or folder. */
-  path: string;
-  bytes: number;
-  /** What it is, and what its loss means. */
-  about: string;
-  /** The run folder that it belongs to; null for others. */
-  run: string | null;
-}
 
 /** Its size is taken once it is to be listed: of a run, all of its files count. */
 type Found = Omit<Deletable, 'bytes'>;

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import { installWithProgress } from '../engineProcess/installWithProgress.js';
+import type { EngineStatusAnswer } from '../../protocol/engineStatus.js';
 import type { EngineService } from '../services.js';
 import type { ModelElement } from '../views/modelsTree.js';
 import { registerGuarded } from './guarded.js';
@@ -11,14 +12,6 @@ import { reveal } from './reveal.js';
 import { askModelId } from './runDraft.js';
 import { stepDone } from '../walkthrough.js';
 import { showQuickPick, withProgress } from '../window.js';
-
-/** The part of `engine status --json` used here. */
-interface EngineStatus {
-  installation: { libraryVersion: string; gpu: boolean } | null;
-  backend: { name: string; libraryVersion: string; device: string; threads: number };
-  machine: { gpus: string[] };
-  advice: string[];
-}
 
 /** A line of `models pull --json`. */
 type PullLine =
@@ -56,7 +49,7 @@ export function registerEngineCommands(
 async function install(engine: CommandLineEngine, output: vscode.LogOutputChannel): Promise<void> {
   const status = await withProgress(
     { location: vscode.ProgressLocation.Window, title: 'Checking the training engine' },
-    () => engine.json<EngineStatus>(['engine', 'status']),
+    () => engine.json<EngineStatusAnswer>(['engine', 'status']),
   );
   const { installation, backend, machine, advice } = status;
   for (const line of advice) output.info(line);

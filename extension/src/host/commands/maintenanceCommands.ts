@@ -10,23 +10,13 @@ import { bytes } from '../../core/units.js';
 import { readLastLines, runFolderFiles } from '../runs/runFolderFiles.js';
 import { runsFolders } from '../runs/runsFolders.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
+import { CLEANED, type CleanAnswer } from '../../protocol/cleanAnswer.js';
+import type { EngineStatusAnswer } from '../../protocol/engineStatus.js';
 import type { EngineService, Run, RunService } from '../services.js';
 import { showInformationMessage, showQuickPick, showWarningMessage, tellBriefly, withProgress } from '../window.js';
 import { registerGuarded } from './guarded.js';
 
 /** The part of `clean --json` used here. */
-interface CleanAnswer {
-  items: { kind: string; path: string; bytes: number; about: string }[];
-  bytes: number;
-}
-
-interface EngineStatus {
-  installation: { libraryVersion: string; gpu: boolean; source: string } | null;
-  backend: { name: string; libraryVersion: string };
-  machine: { cores: number; memoryBytes: number; availableMemoryBytes: number };
-}
-
-const KINDS = ['engines', 'caches', 'checkpoints', 'models', 'runs'];
 const LOG_LINES = 200;
 
 export function registerMaintenanceCommands(
@@ -43,7 +33,7 @@ export function registerMaintenanceCommands(
 
 async function cleanUp(engine: CommandLineEngine, context: vscode.ExtensionContext): Promise<void> {
   const folders = runsFolders(context).filter(existsSync);
-  const args = ['clean', ...KINDS, ...(folders.length > 0 ? ['--runs', ...folders] : [])];
+  const args = ['clean', ...CLEANED, ...(folders.length > 0 ? ['--runs', ...folders] : [])];
   const { items } = await withProgress(
     { location: vscode.ProgressLocation.Window, title: 'Looking for what can be deleted' },
     () => engine.json<CleanAnswer>([...args, '--dry-run']),
@@ -102,7 +92,7 @@ async function report(engine: EngineService, runs: RunService, context: vscode.E
 
 async function engineFacts(engine: EngineService): Promise<[string, string][]> {
   try {
-    const { installation, backend, machine } = await engine.json<EngineStatus>(['engine', 'status']);
+    const { installation, backend, machine } = await engine.json<EngineStatusAnswer>(['engine', 'status']);
     return [
       ['Engine', installation ? `TensorFlow ${installation.libraryVersion} (${installation.source})` : 'not installed'],
       ['Backend', `${backend.name} ${backend.libraryVersion}`],

@@ -17,6 +17,7 @@ import {
   suiteResultsRequest,
   type CheckedSuite,
 } from '../../protocol/residentMessages.js';
+import type { EngineStatusAnswer } from '../../protocol/engineStatus.js';
 import type { EngineCallOptions, EngineService, RequestOptions } from '../services.js';
 import { requireTrust } from '../trustedActions.js';
 import { callEngine } from './engineProcess.js';
@@ -27,10 +28,6 @@ import { RequestProcess } from './requestProcess.js';
 
 /** Idle time after which the resident engine is ended. */
 const IDLE_MS = 10 * 60_000;
-
-interface EngineStatus {
-  installation: object | null;
-}
 
 export class CommandLineEngine implements EngineService, vscode.Disposable {
   private found: Promise<EngineProgram> | null = null;
@@ -124,7 +121,7 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
   }
 
   private async install(): Promise<boolean> {
-    const { installation } = await this.json<EngineStatus>(['engine', 'status']);
+    const { installation } = await this.json<EngineStatusAnswer>(['engine', 'status']);
     if (installation !== null) stepDone('install');
     this.ready = installation !== null || (await installWithProgress(this, this.output));
     return this.ready;
