@@ -1,8 +1,10 @@
 // The figures of a race from the states of its runs: of each run, of each entry over its seeds, the Pareto front, and the entry to
 // choose under limits. Pure, so that the command line and the editor say the same of a race folder.
+import type { EngineError } from '../../protocol/engineError.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import type { RaceResult } from '../../protocol/raceConfig.js';
 import type { FolderFigures } from '../../protocol/raceMessages.js';
+import { describeError } from '../codedError.js';
 import { keptEvaluation } from '../runs/keptEvaluation.js';
 import type { RunState } from '../runs/runState.js';
 
@@ -41,8 +43,13 @@ export function folderFigures(run: string, { state, alive, config, score }: Entr
     kl_from_base: kept?.['kl_from_base'] ?? null,
     general_loss: kept?.['general_loss'] ?? null,
     steps: state?.steps.row(state.steps.length - 1)?.step ?? null,
-    failure: status === 'failed' ? state!.failed!.message : null,
+    failure: status === 'failed' ? failureText(state!.failed!) : null,
   };
+}
+
+/** On one line, for tables: what happened, and what to change. */
+function failureText({ message, hint }: Pick<EngineError, 'message' | 'hint'>): string {
+  return describeError({ message, hint }).replace(/\s*\n\s*/g, ' ');
 }
 
 /** A run that was stopped has a result, but not the one that was asked for: it is continued. */

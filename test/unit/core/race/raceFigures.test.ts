@@ -100,6 +100,8 @@ describe('figures of a run', () => {
     const failed = { ...completed, type: 'failed' as const, step: 2, message: 'no space', last_checkpoint: null };
     const events = (code: 'bad_input' | 'cancelled') => [...recorded.slice(0, 8), { ...failed, code }];
     expect(figures(events('bad_input'))).toMatchObject({ status: 'failed', failure: 'no space' });
+    const hinted = { ...failed, code: 'bad_input' as const, hint: 'Free some.' };
+    expect(figures([...recorded.slice(0, 8), hinted])).toMatchObject({ failure: 'no space. Free some.' });
     expect(figures([{ ...failed, code: 'bad_input', seq: 0 }])).toMatchObject({
       status: 'failed',
       failure: 'no space',
