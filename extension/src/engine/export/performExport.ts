@@ -102,7 +102,10 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   const isHere = target.writes !== 'elsewhere';
   const out = isHere ? placeOf(request) : join(unplacedFolder(), target.fileName(source, entry));
   const isOwn = options.isOwn && isFolder(out) === (target.writes === 'folder');
-  if (!isOwn) checkPlace(out, target, request, options.force);
+  const checkFree = () => {
+    if (!isOwn) checkPlace(out, target, request, options.force);
+  };
+  checkFree();
   await prepare(request);
   const staging = new Staging(out);
   const advised = { ...request, isListed: options.isListed };
@@ -121,7 +124,11 @@ export async function performExport(request: ExportRequest, options: ExportOptio
     if (isHere && options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
     const facts = { written: staging.path, path: isHere ? out : place, comparisons, seconds, sha256 };
     const certificate = comparisons.length === 0 ? null : await certificateOf(source, entry, facts);
-    if (isHere) staging.putInPlace();
+    if (isHere) {
+      // What has come there in the meantime isn't replaced either.
+      checkFree();
+      staging.putInPlace();
+    }
     const installed = await target.ask?.(source, entry, isHere ? { ...context, out } : context);
     const kept = certificate && { ...certificate, installed };
     const file = kept && keptCertificate(kept, isHere ? out : null, reporter);
