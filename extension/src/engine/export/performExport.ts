@@ -103,7 +103,12 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   const out = isHere ? placeOf(request) : join(unplacedFolder(), target.fileName(source, entry));
   const isOwn = options.isOwn && isFolder(out) === (target.writes === 'folder');
   const checkFree = () => {
-    if (!isOwn) checkPlace(out, target, request, options.force);
+    if (isOwn) return;
+    try {
+      checkPlace(out, target, request, options.force);
+    } catch (error) {
+      throw options.isListed ? withoutOptions(error) : error;
+    }
   };
   checkFree();
   await prepare(request);
@@ -159,6 +164,15 @@ function keptCertificate(certificate: Certificate, out: string | null, { warn }:
     warn('certificate', `the certificate could not be written: ${error.describe()}`);
     return null;
   }
+}
+
+/** What to do about the place of an export that a run file lists. */
+export const ANOTHER_PLACE = 'Move it away, or name another place in the run’s "export".';
+
+/** The error with a hint for a place that isn't named by an option. */
+function withoutOptions(error: unknown): unknown {
+  if (!(error instanceof InputError) || !error.hint?.includes('--')) return error;
+  return new InputError(error.message, { ...error.record(), hint: ANOTHER_PLACE });
 }
 
 /** Where the export is written. */
