@@ -15,7 +15,7 @@ import { openBackend } from '../backend/openBackend.js';
 import type { Certificate } from '../../protocol/certificate.js';
 import { certificateOf, keepCertificate } from './certificateFile.js';
 import { CACHE_ELSEWHERE, freeBytes } from '../files/diskSpace.js';
-import { asInputError } from '../files/atomicFile.js';
+import { asInputError, sweepTemporary } from '../files/atomicFile.js';
 import { checkNewFolder } from '../files/newFolder.js';
 import { checkNewFile } from '../files/outputFile.js';
 import { cacheFolder } from '../install/paths.js';
@@ -246,8 +246,9 @@ class Staging {
     this.folder = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
     this.path = join(this.folder, basename(out));
     for (let above = dirname(out); !existsSync(above); above = dirname(above)) this.missing.push(above);
-    if (statOf(this.folder)) rmSync(this.folder, { recursive: true });
     try {
+      // Of an export that was killed, which may have been large.
+      sweepTemporary(dirname(out), `.${basename(out)}.`);
       makeFolder(this.folder);
     } catch (error) {
       throw asInputError(error, out);

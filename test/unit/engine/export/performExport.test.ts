@@ -1,4 +1,5 @@
 // What others put at the place of an export while it is made is as safe as what was there before.
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,4 +63,15 @@ it('takes an empty folder', async () => {
   const out = join(folder, 'model');
   await exported('folder', out, () => mkdirSync(out));
   expect(existsSync(join(out, 'config.json'))).toBe(true);
+});
+
+it('removes what an export to the same place has left that was killed, and nothing else', async () => {
+  const ended = spawnSync(process.execPath, ['--version']).pid;
+  const others = [`.other.${ended}.tmp`, `.model.gguf.${process.ppid}.tmp`, `model.gguf.${ended}.tmp`];
+  for (const name of [...others, `.model.gguf.${ended}.tmp`]) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'part'), 'x');
+  }
+  await exported('gguf', join(folder, 'model.gguf'), () => {});
+  expect(readdirSync(folder)).toEqual([...others, 'model.gguf', 'model.gguf.certificate.json'].toSorted());
 });
