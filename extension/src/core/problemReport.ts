@@ -36,8 +36,12 @@ export function problemReport({ versions, run, log, names }: ProblemFacts): stri
   ].join('\n');
 }
 
+/** In characters. More is no message of ours, and takes the expressions below seconds. Nothing of it is shown: its beginning may be that of a quotation. */
+const LONGEST = 1000;
+
 /** A text without what is quoted, paths, addresses, tokens and names. */
 export function anonymous(text: string, names: readonly string[]): string {
+  if (text.length > LONGEST) return '<text>';
   const known = [...new Set(names)].filter(name => name.length > 1).toSorted((a, b) => b.length - a.length);
   // Names first: a quoted or unquoted path may be one with spaces.
   const withoutNames = known.reduce((rest, name) => rest.replaceAll(name, '<name>'), text);

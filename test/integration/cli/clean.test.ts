@@ -39,6 +39,9 @@ beforeAll(async () => {
   cpSync(place.file('runs/done'), place.file('runs/stopped'), { recursive: true });
   const events = place.events('runs/stopped').map(event => JSON.stringify(event));
   writeFileSync(place.file('runs/stopped/events.ndjson'), `${events.slice(0, -1).join('\n')}\n`);
+  // The checkpoints of a run that has lost its result are all that is left of it.
+  cpSync(place.file('runs/done'), place.file('runs/lost'), { recursive: true });
+  rmSync(place.file('runs/lost/adapter/adapter_model.safetensors'));
   for (const engine of ['tensorflow-1.0.0-linux-x64', 'partial-7'])
     place.write(`cache/engine/${engine}/tensorflow/library.so`, 'x'.repeat(1000));
   place.write('cache/models/short/model.gguf', 'x'.repeat(500));
@@ -62,9 +65,15 @@ test('lists engines, caches and checkpoints by default, runs and models if they 
   expect(listed.items[0]!.bytes).toBe(1000);
   expect(listed.items[2]!.bytes).toBe(size(place.file('runs/done/checkpoints/step-2')));
   const more = await clean('checkpoints', 'runs', 'models');
-  expect(names(more).slice(2)).toEqual(['models cache/models/short', 'runs runs/done', 'runs runs/stopped']);
+  expect(names(more).slice(2)).toEqual([
+    'models cache/models/short',
+    'runs runs/done',
+    'runs runs/lost',
+    'runs runs/stopped',
+  ]);
   // Checkpoints are part of their runs.
-  expect(more.bytes).toBe(500 + size(place.file('runs/done')) + size(place.file('runs/stopped')));
+  const sizes = ['done', 'lost', 'stopped'].map(name => size(place.file('runs', name)));
+  expect(more.bytes).toBe(500 + sizes.reduce((sum, each) => sum + each));
   for (const { items, deleted } of [listed, more]) {
     expect(deleted).toBe(false);
     for (const { path } of items) expect(existsSync(path), path).toBe(true);

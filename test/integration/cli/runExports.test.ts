@@ -1,6 +1,7 @@
 // `"export"` in a run file, as processes: refused before training where it can't work, done when the run has completed, done again by
 // `export RUN`, and a failure that leaves the result of the run as it is.
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -181,6 +182,10 @@ describe('a run with exports', () => {
     expect(made()).toEqual(before);
     rmSync(places[0]);
     expect(await listed()).toMatchObject({ exported: [{ target: 'gguf', path: places[0] }], kept: 2 });
+    // A folder of which only a part is there.
+    rmSync(join(places[1], 'adapters.safetensors'));
+    expect(await listed()).toMatchObject({ exported: [{ target: 'adapter_mlx', path: places[1] }], kept: 2 });
+    expect(existsSync(join(places[1], 'adapters.safetensors'))).toBe(true);
     // Also by a relative path.
     const again = await succeed(['export', basename(folder), '--force', '--json'], { cwd: dirname(folder) });
     expect(JSON.parse(again.stdout.trimEnd().split('\n').at(-1)!).exported).toHaveLength(3);
@@ -193,6 +198,33 @@ describe('a run with exports', () => {
     const before = readFileSync(places[2]);
     await succeed(train(run, 'tone-run', '--resume'));
     expect(readFileSync(places[2]).equals(before)).toBe(false);
+  });
+
+  test('a run that was moved knows its exports, and those of a damaged events.ndjson are no other’s', async () => {
+    const moved = place.file('moved-run');
+    cpSync(folder, moved, { recursive: true });
+    const names = readdirSync(join(moved, 'exports'));
+    const { stdout } = await succeed(['export', moved, '--force', '--json']);
+    const { exported } = JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
+    const inside = places.slice(0, 2).map(path => join(moved, 'exports', basename(path)));
+    expect(exported.map(({ path }: { path: string }) => path)).toEqual([...inside, places[2]]);
+    expect(readdirSync(join(moved, 'exports'))).toEqual(names);
+    writeFileSync(inside[0]!, 'mine');
+    const changed = await tunewright(['export', moved]);
+    expect(changed.stderr).toContain(`${inside[0]}: ${NOT_ITS_OWN}`);
+    rmSync(inside[0]!);
+
+    const file = join(moved, 'events.ndjson');
+    const [first, ...others] = readFileSync(file, 'utf8').split('\n');
+    writeFileSync(file, [first, '{"seq', ...others].join('\n'));
+    expectRefusal(await tunewright(['export', moved]), 'events.ndjson:2', 'not an event of a run', 'Remove this line');
+    await succeed(train(run, 'moved-run', '--resume'));
+    expect(readdirSync(join(moved, 'exports'))).toEqual(names);
+
+    // Whose they are can't be told any more.
+    writeFileSync(file, '');
+    const result = await tunewright(train(run, 'moved-run', '--resume'));
+    expectRefusal(result, 'export.0.out', 'this file exists', 'Move away what is there, or name another place');
   });
 
   test('one that fails is said, and keeps neither the others nor the result from being made', async () => {
@@ -270,7 +302,7 @@ test('a run whose export fails has its result, and exit code 1', async () => {
   writeFileSync(join(out, 'mine.txt'), 'mine');
   const result = await running;
   expect(result.code).toBe(1);
-  expect(result.stderr).toMatch(/Export \(folder\) failed: .*: the folder is not empty/);
+  expect(result.stderr).toMatch(/Export \(folder\) failed: .*: the folder is not empty\.\n +Move it away, or name/);
   expect(result.stderr).toContain('1 of 1 export failed');
   expect(existsSync(place.file('failing-run', 'adapter', 'adapter_config.json'))).toBe(true);
   expect(

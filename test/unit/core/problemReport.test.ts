@@ -25,6 +25,12 @@ test.each([
   expect(shown).toMatch(/<(text|path|address|token|name|file)>/);
 });
 
+test.each(['a-', '"', 'a.', 'Jane Doe '])('much text, such as of %j, takes no time and isn’t shown', part => {
+  const began = performance.now();
+  expect(anonymous(`error: ${part.repeat(50_000)}`, NAMES)).toBe('<text>');
+  expect(performance.now() - began).toBeLessThan(1000);
+});
+
 test('what tells the problem stays', () => {
   expect(anonymous('error: /home/x/run.json:3: key method.r: must be positive, not -1', [])).toBe(
     'error: <path>:3: key method.r: must be positive, not -1',

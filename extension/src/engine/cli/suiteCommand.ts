@@ -66,7 +66,8 @@ async function run(flags: SuiteFlags, command: Command): Promise<void> {
       hint: 'Leave it out.',
     });
   const path = resolve(flags.out);
-  checkNewFile(path, flags.force ?? false);
+  const checkFree = () => checkNewFile(path, flags.force ?? false);
+  checkFree();
   const progress = progressDisplay();
   let made: MadeSuite;
   try {
@@ -85,6 +86,8 @@ async function run(flags: SuiteFlags, command: Command): Promise<void> {
     });
   // A check that an answer doesn't suit, such as number, is refused here rather than when the suite is used.
   rows.forEach((row, i) => parseSuiteRow({ ...row }, { file: flags.out, line: i + 1 }));
+  // Also of what has come there in the meantime.
+  checkFree();
   writeFileAtomically(path, append => {
     for (const row of rows) append(Buffer.from(`${JSON.stringify(row)}\n`));
   });

@@ -1,11 +1,12 @@
 // NAME.certificate.json: what an export was compared with, kept in its run folder or beside it. Called by performExport.ts.
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { overallVerdict } from '../../core/exports/certificateText.js';
 import { unlessWrong } from '../../core/inputError.js';
 import { certificateName, certificateSchema, type Certificate, type Comparison } from '../../protocol/certificate.js';
 import type { ExportEntry } from '../../protocol/exportConfig.js';
 import { isFolder } from '../../system/fileStat.js';
+import { isWithin } from '../../system/isWithin.js';
 import { fileHash } from '../data/fileHash.js';
 import { readJsonObject, writeJson } from '../files/jsonFile.js';
 import { engineVersion } from '../run/engineVersion.js';
@@ -77,9 +78,21 @@ export function keepCertificate(certificate: Certificate, out: string | null): s
   const place = (number: number) => join(folder, certificateName(number === 1 ? name : `${name}.${number}`));
   let number = 1;
   // Exports of a run into different folders may have the same name.
-  while (existsSync(place(number)) && readCertificate(place(number))?.path !== path) number++;
+  while (existsSync(place(number)) && pathNow(readCertificate(place(number)), folder) !== path) number++;
   writeJson(place(number), certificate);
   return place(number);
+}
+
+/** The path in a certificate, as it is now. @param exports the folder of the certificate */
+function pathNow(certificate: Certificate | null, exports: string): string | null {
+  if (!certificate?.run) return certificate?.path ?? null;
+  return placeNow(certificate.path, { then: exportsFolderIn(certificate.run), now: exports });
+}
+
+/** Where something is now that may have been in a folder `exports`, whose run may have been moved since. */
+export function placeNow(place: string, exports: { then: string; now: string }): string {
+  if (!isAbsolute(place) || !isWithin(place, exports.then)) return place;
+  return join(exports.now, relative(exports.then, place));
 }
 
 /** null if there is none, or the file isn't one. */
@@ -87,8 +100,14 @@ export function readCertificate(path: string): Certificate | null {
   return certificateSchema.safeParse(unlessWrong(() => readJsonObject(path, 'refuse'))).data ?? null;
 }
 
+/** Whether all is there that a certificate names. */
+export function isComplete(place: string, { files }: Certificate): boolean {
+  const there = new Set(filesOf(place).map(({ name }) => name));
+  return files.every(({ name }) => there.has(name));
+}
+
 /**
- * Whether there is what the certificate names at a place, unchanged, and nothing else.
+ * Whether what is at a place is what the certificate names, unchanged, and nothing else. Not all of it needs to be there.
  * @param file of the certificate; null: there is none
  */
 export async function isAsCertified(place: string, file: string | null): Promise<boolean> {

@@ -62,13 +62,7 @@ export async function ejectRun(run: RunFile, request: EjectRequest): Promise<Eje
     });
   const stem = basename(out).replace(/\.py$/i, '');
   const results = [`${stem}.start`, `${stem}.data`, basename(out)].map(name => join(dirname(out), name));
-  const there = results.find(path => existsSync(path));
-  if (there !== undefined && !force)
-    throw new InputError('this exists', {
-      file: there,
-      hint: 'Choose another file with --out, or replace it with --force.',
-    });
-  for (const folder of results.slice(0, 2)) checkOwn(folder);
+  checkFree(results, force);
   const owned = new OwnedResources();
   const temporary = join(dirname(out), `${stem}.${process.pid}.tmp`);
   owned.own(temporary, path => rmSync(path, { recursive: true, force: true }));
@@ -86,6 +80,8 @@ export async function ejectRun(run: RunFile, request: EjectRequest): Promise<Eje
     const start = await writeStart(join(temporary, `${stem}.start`), planned, request.reporter, owned);
     const facts = factsOf(planned, plan, start);
     writeWhole(join(temporary, basename(out)), pythonProgram(facts, stem), 'refuse', 'create');
+    // Also of what has come there in the meantime.
+    checkFree(results, force);
     const written = results.filter(path => existsSync(join(temporary, basename(path))));
     for (const path of results) rmSync(path, { recursive: true, force: true });
     for (const path of written) renameSync(join(temporary, basename(path)), path);
@@ -108,6 +104,17 @@ const OWN_FILES: readonly string[] = [
   ...['adapter_config.json', 'chat_template.jinja', 'additional_chat_templates'],
   ...['train.jsonl', 'order.jsonl', 'validation.jsonl'],
 ];
+
+/** @throws InputError if something would be replaced that isn't to be */
+function checkFree(results: readonly string[], force: boolean): void {
+  const there = results.find(path => existsSync(path));
+  if (there !== undefined && !force)
+    throw new InputError('this exists', {
+      file: there,
+      hint: 'Choose another file with --out, or replace it with --force.',
+    });
+  for (const folder of results.slice(0, 2)) checkOwn(folder);
+}
 
 /** @throws InputError if replacing the folder would remove something else */
 function checkOwn(folder: string): void {

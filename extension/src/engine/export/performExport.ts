@@ -15,7 +15,7 @@ import { openBackend } from '../backend/openBackend.js';
 import type { Certificate } from '../../protocol/certificate.js';
 import { certificateOf, keepCertificate } from './certificateFile.js';
 import { CACHE_ELSEWHERE, freeBytes } from '../files/diskSpace.js';
-import { asInputError } from '../files/atomicFile.js';
+import { asInputError, sweepTemporary } from '../files/atomicFile.js';
 import { checkNewFolder } from '../files/newFolder.js';
 import { checkNewFile } from '../files/outputFile.js';
 import { cacheFolder } from '../install/paths.js';
@@ -102,7 +102,15 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   const isHere = target.writes !== 'elsewhere';
   const out = isHere ? placeOf(request) : join(unplacedFolder(), target.fileName(source, entry));
   const isOwn = options.isOwn && isFolder(out) === (target.writes === 'folder');
-  if (!isOwn) checkPlace(out, target, request, options.force);
+  const checkFree = () => {
+    if (isOwn) return;
+    try {
+      checkPlace(out, target, request, options.force);
+    } catch (error) {
+      throw options.isListed ? withoutOptions(error) : error;
+    }
+  };
+  checkFree();
   await prepare(request);
   const staging = new Staging(out);
   const advised = { ...request, isListed: options.isListed };
@@ -121,7 +129,11 @@ export async function performExport(request: ExportRequest, options: ExportOptio
     if (isHere && options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
     const facts = { written: staging.path, path: isHere ? out : place, comparisons, seconds, sha256 };
     const certificate = comparisons.length === 0 ? null : await certificateOf(source, entry, facts);
-    if (isHere) staging.putInPlace();
+    if (isHere) {
+      // What has come there in the meantime isn't replaced either.
+      checkFree();
+      staging.putInPlace();
+    }
     const installed = await target.ask?.(source, entry, isHere ? { ...context, out } : context);
     const kept = certificate && { ...certificate, installed };
     const file = kept && keptCertificate(kept, isHere ? out : null, reporter);
@@ -152,6 +164,15 @@ function keptCertificate(certificate: Certificate, out: string | null, { warn }:
     warn('certificate', `the certificate could not be written: ${error.describe()}`);
     return null;
   }
+}
+
+/** What to do about the place of an export that a run file lists. */
+export const ANOTHER_PLACE = 'Move it away, or name another place in the run’s "export".';
+
+/** The error with a hint for a place that isn't named by an option. */
+function withoutOptions(error: unknown): unknown {
+  if (!(error instanceof InputError) || !error.hint?.includes('--')) return error;
+  return new InputError(error.message, { ...error.record(), hint: ANOTHER_PLACE });
 }
 
 /** Where the export is written. */
@@ -225,8 +246,9 @@ class Staging {
     this.folder = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
     this.path = join(this.folder, basename(out));
     for (let above = dirname(out); !existsSync(above); above = dirname(above)) this.missing.push(above);
-    if (statOf(this.folder)) rmSync(this.folder, { recursive: true });
     try {
+      // Of an export that was killed, which may have been large.
+      sweepTemporary(dirname(out), `.${basename(out)}.`);
       makeFolder(this.folder);
     } catch (error) {
       throw asInputError(error, out);

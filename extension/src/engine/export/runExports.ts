@@ -2,7 +2,7 @@
 // Called by `train` and by `export RUN`. Each is an event of the run.
 import { isDeepStrictEqual } from 'node:util';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CancelledError, CodedError, errorRecord } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
@@ -15,12 +15,12 @@ import { readRunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
 import { checkNameLength } from '../files/newFolder.js';
 import { claimRun } from '../run/runProcess.js';
-import { EventWriter, readEvents } from '../runFolder/eventLog.js';
+import { EventWriter, readEvents, readableEvents } from '../runFolder/eventLog.js';
 import { RunFolder, exportsFolderIn, folderName } from '../runFolder/runFolder.js';
-import { isAsCertified, readCertificate } from './certificateFile.js';
+import { isAsCertified, isComplete, placeNow, readCertificate } from './certificateFile.js';
 import { waysWithoutMerge } from './mergedModel.js';
 import { openExportSource, type ExportSource } from './exportSource.js';
-import { checkPlace, checkPlaceName, performExport, placeOf } from './performExport.js';
+import { ANOTHER_PLACE, checkPlace, checkPlaceName, performExport, placeOf } from './performExport.js';
 import { exportTarget } from './targets/registry.js';
 import { isWithin } from '../../system/isWithin.js';
 
@@ -35,9 +35,10 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
   const { files: base, architecture } = onDisk;
   const { name } = run.config;
   const source = { base, architecture, adapters: [], planned: name, run: out, name: folderName(name), close: () => {} };
-  const events = readEvents(join(out, 'events.ndjson'));
-  const own = ownPlaces(events);
-  const elsewhere = ownElsewhere(events);
+  // Damaged ones don't keep a run from being resumed.
+  const before = exportedBefore(readableEvents(join(out, 'events.ndjson')), exportsFolderIn(out));
+  const own = ownPlaces(before);
+  const elsewhere = ownElsewhere(before);
   const taken = new Map<string, number>();
   for (const [i, entry] of run.config.export.entries()) {
     const target = exportTarget(entry.target);
@@ -98,7 +99,7 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
       async () => {
         if (!(await isOwn(place, own))) checkPlace(place, target, { source, entry }, false);
       },
-      'Name another place.',
+      'Move away what is there, or name another place.',
     );
   }
   return warnings;
@@ -177,8 +178,9 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
       options.reporter,
     );
     const done = events.slice(last).filter(event => event.type === 'exported');
-    const own = ownPlaces(events);
-    const elsewhere = ownElsewhere(events);
+    const before = exportedBefore(events, folder.exports);
+    const own = ownPlaces(before);
+    const elsewhere = ownElsewhere(before);
     const answer: RunExports = { exported: [], kept: 0, failures: [] };
     for (const entry of entries) {
       const target = exportTarget(entry.target);
@@ -230,31 +232,44 @@ function outOf({ out }: ExportEntry, resolvePath: (path: string) => string): str
   return out === null ? null : resolvePath(out);
 }
 
+interface ExportedBefore {
+  /** null: in another program. */
+  path: string | null;
+  /** File of the certificate. */
+  certificate: string | null;
+}
+
+/** What the run has exported before, and where that is now. @param exports of the run, whose folder may have been moved since */
+function exportedBefore(events: readonly EngineEvent[], exports: string): ExportedBefore[] {
+  return events.flatMap(event => {
+    if (event.type !== 'exported') return [];
+    const { path, certificate } = event;
+    if (certificate === null) return { path, certificate };
+    const moved = { then: dirname(certificate), now: exports };
+    return { path: path && placeNow(path, moved), certificate: placeNow(certificate, moved) };
+  });
+}
+
 /** Where the run has exported to before, with the files of the certificates. */
-function ownPlaces(events: readonly EngineEvent[]): ReadonlyMap<string, string | null> {
-  return new Map(
-    events.flatMap(event =>
-      event.type === 'exported' && event.path !== null ? [[event.path, event.certificate]] : [],
-    ),
-  );
+function ownPlaces(before: readonly ExportedBefore[]): ReadonlyMap<string, string | null> {
+  return new Map(before.flatMap(({ path, certificate }) => (path === null ? [] : [[path, certificate]])));
 }
 
 /** SHA-256 of what the run has exported to other programs, as its certificates say. */
-function ownElsewhere(events: readonly EngineEvent[]): ReadonlySet<string> {
-  const certificates = events.flatMap(event =>
-    event.type === 'exported' && event.path === null && event.certificate !== null
-      ? [readCertificate(event.certificate)]
-      : [],
+function ownElsewhere(before: readonly ExportedBefore[]): ReadonlySet<string> {
+  const certificates = before.flatMap(({ path, certificate }) =>
+    path === null && certificate !== null ? [readCertificate(certificate)] : [],
   );
   return new Set(certificates.flatMap(each => each?.files.map(({ sha256 }) => sha256) ?? []));
 }
 
-/** Whether an export is there as it was written, as far as its certificate is there to tell. */
+/** Whether an export is there as it was written, and all of it, as far as its certificate is there to tell. */
 async function isThere(place: string | null, own: ReadonlyMap<string, string | null>): Promise<boolean> {
   if (place === null) return true;
   if (!existsSync(place)) return false;
-  const certificate = own.get(place) ?? null;
-  return certificate === null || readCertificate(certificate) === null || isAsCertified(place, certificate);
+  const file = own.get(place) ?? null;
+  const certificate = file === null ? null : readCertificate(file);
+  return certificate === null || (isComplete(place, certificate) && isAsCertified(place, file));
 }
 
 /** @throws InputError if something else is there by now: it isn't replaced */
@@ -263,6 +278,6 @@ async function isOwn(place: string | null, own: ReadonlyMap<string, string | nul
   if (await isAsCertified(place, own.get(place)!)) return true;
   throw new InputError('this is not, or not only, what the run has exported to there', {
     file: place,
-    hint: 'Move it away, or name another place in the run’s "export".',
+    hint: ANOTHER_PLACE,
   });
 }

@@ -64,9 +64,13 @@ export function syncFolder(folder: string): void {
 /** The end of a temporary file's name, with the process that writes it. */
 const TEMPORARY = /\.(\d+)\.tmp$/;
 
-/** Removes what processes that have ended, or one that had this process's pid, left under temporary names in a folder. */
-export function sweepTemporary(folder: string): void {
+/**
+ * Removes what processes that have ended, or one that had this process's pid, left under temporary names in a folder.
+ * @param begin of the names, in a folder that others use too
+ */
+export function sweepTemporary(folder: string, begin = ''): void {
   for (const name of namesIn(folder)) {
+    if (!name.startsWith(begin)) continue;
     const pid = Number(TEMPORARY.exec(name)?.[1] ?? 0);
     if (pid > 0 && (pid === process.pid || identify(pid) === null))
       rmSync(join(folder, name), { recursive: true, force: true });

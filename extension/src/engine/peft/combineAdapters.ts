@@ -6,6 +6,7 @@ import { createRng } from '../data/rng.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
 import { finiteValues } from '../files/finiteValues.js';
 import { copyTokenizer, tokenizerContents } from '../files/huggingfaceFolder.js';
+import { checkNewFolder } from '../files/newFolder.js';
 import { sameValues, type StoredTensor } from '../files/tensorSource.js';
 import { openAdapterFolder, readConfig, writeAdapter, type AdapterFolder, type OpenOptions } from './adapterFiles.js';
 import {
@@ -66,7 +67,7 @@ const PAIR_KINDS = [
 ] as const;
 type PairKind = (typeof PAIR_KINDS)[number];
 
-/** @throws InputError if the adapters or options can't be combined; nothing has been written then */
+/** @throws InputError if the adapters or options can't be combined, or the folder isn't empty; nothing has been written then */
 export async function combineAdapters(settings: CombineSettings): Promise<Combination> {
   const { adapters, out, onWarning, onProgress } = settings;
   const options = checkedOptions(settings.options, adapters.length);
@@ -99,6 +100,8 @@ export async function combineAdapters(settings: CombineSettings): Promise<Combin
     }
     for (const [name, table] of tables)
       tensors.push({ name, shape: table.shape, dtype: 'F32', data: () => table.readFloat32() });
+    // Also of what has come there in the meantime.
+    checkNewFolder(out);
     writeAdapter(out, combinedConfig(opened, modules, rank, ranks), tensors);
     copyCommonTokenizer(opened, out, onWarning);
     return { combinationType: options.combination_type, rank, modules: modules.length };

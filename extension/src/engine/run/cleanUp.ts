@@ -6,6 +6,7 @@ import { InputError } from '../../core/inputError.js';
 import { CLEANED, type Cleaned, type Deletable } from '../../protocol/cleanAnswer.js';
 import { holderOf } from '../../system/fileClaim.js';
 import { isFolder, linkStatOf } from '../../system/fileStat.js';
+import { namesIn } from '../../system/regularFile.js';
 import { pulledModelsFolder } from '../hub/pypiModel.js';
 import { findInstallation } from '../install/installation.js';
 import { checkedBlobsFolder, enginesFolder } from '../install/paths.js';
@@ -94,15 +95,18 @@ function ofRun(path: string): Found[] {
   const steps = isFinished(folder) ? folder.checkpointSteps() : [];
   return [
     ...steps.map(step => deletable('checkpoints', folder.checkpoint(step), about, path)),
-    deletable('runs', path, isFinished(folder) ? 'a run with its result' : 'a run that did not finish', path),
+    deletable('runs', path, isFinished(folder) ? 'a run with its result' : 'a run without its result', path),
   ];
 }
 
-/** Others are resumed from their checkpoints, of which the best may be an early one. */
-function isFinished({ eventsFile }: RunFolder): boolean {
+/**
+ * Others are resumed from their checkpoints, of which the best may be an early one. Without the result, they have the only weights.
+ */
+function isFinished({ path, eventsFile }: RunFolder): boolean {
   try {
-    const last = readEvents(eventsFile).findLast(({ type }) => type === 'completed' || type === 'started');
-    return last?.type === 'completed' && last.reason === 'finished';
+    const last = readEvents(eventsFile).findLast(event => event.type === 'completed' || event.type === 'started');
+    if (last?.type !== 'completed' || last.reason !== 'finished') return false;
+    return namesIn(join(path, last.adapter)).some(name => name.endsWith('.safetensors'));
   } catch {
     return false;
   }

@@ -8,7 +8,6 @@ import type { SuiteRow } from '../../core/evaluation/suite.js';
 import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
 import { readSuite } from '../data/readSuite.js';
-import { readEvents } from '../runFolder/eventLog.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { NamedAdapter } from './openSession.js';
@@ -16,6 +15,7 @@ import type { Reporter } from './reporter.js';
 import {
   hashedExamples,
   numbersOf,
+  recordedHashes,
   trainedAndHeldOut,
   trainingFile,
   type HashedExample,
@@ -70,8 +70,10 @@ async function trainedBefore(
 ): Promise<HashedExample[] | InputError> {
   try {
     const { rows, contentHash } = await trainedAmong(run, wanted, model, reporter);
-    const recorded = recordedHash(folder);
-    return recorded === undefined || contentHash === recorded ? rows : new InputError('its training rows have changed');
+    const recorded = recordedHashes(folder);
+    const isKnown = recorded.every(hash => hash === contentHash);
+    const wasTrainedOn = recorded.includes(contentHash) && rows.length > 0;
+    return isKnown || wasTrainedOn ? rows : new InputError('its training rows have changed');
   } catch (error) {
     if (error instanceof InputError) return error;
     throw error;
@@ -127,12 +129,6 @@ function runFolderOf(path: string): string | null {
   for (let folder = resolve(path), up = 0; up < 4; folder = dirname(folder), up++)
     if (existsSync(join(folder, 'run.json')) && existsSync(join(folder, 'events.ndjson'))) return folder;
   return null;
-}
-
-/** SHA-256 of the training file as the run read it; undefined in old run folders. */
-export function recordedHash(folder: string): string | undefined {
-  const started = readEvents(join(folder, 'events.ndjson')).find(event => event.type === 'started');
-  return started?.dataset_hash;
 }
 
 function contaminated(

@@ -1,7 +1,7 @@
 // Makes an evaluation suite of dataset rows that are not trained on: those that a run holds out, or those of a dataset that a run with
 // the same share and seed would hold out. Called by `suite`.
 import { isFolder } from '../../system/fileStat.js';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { suiteRowOf, type WrittenSuiteRow } from '../../core/evaluation/suiteRow.js';
 import { InputError } from '../../core/inputError.js';
 import { datasetConfigSchema } from '../../protocol/datasetConfig.js';
@@ -12,7 +12,15 @@ import { openModelFiles } from './openModel.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { tokenizerWithTemplateOf } from './runRows.js';
-import { hashedExamples, modelOf, trainedAndHeldOut, trainingFile, type HashedExample } from './trainedRows.js';
+import {
+  editedSince,
+  hashedExamples,
+  modelOf,
+  recordedHashes,
+  trainedAndHeldOut,
+  trainingFile,
+  type HashedExample,
+} from './trainedRows.js';
 
 export interface MadeSuite {
   rows: WrittenSuiteRow[];
@@ -22,7 +30,10 @@ export interface MadeSuite {
   unanswered: number;
 }
 
-/** @param path run file, or folder of a run @throws InputError if the run holds no rows out */
+/**
+ * @param path run file, or folder of a run
+ * @throws InputError if the run holds no rows out, or that can't be told as its training file was edited
+ */
 export async function suiteOfRun(path: string, check: string, reporter: Reporter): Promise<MadeSuite> {
   const run = readRunFile(isFolder(path) ? join(path, 'run.json') : path);
   const { heldOut, trained } = await dividedRows(run, reporter);
@@ -39,6 +50,9 @@ async function dividedRows(
   reporter: Reporter,
 ): Promise<{ heldOut: HashedExample[]; trained: ReadonlySet<string> }> {
   const { dataset } = run.config;
+  const checkUnchanged = (contentHash: string) => {
+    if (recordedHashes(dirname(run.path)).some(hash => hash !== contentHash)) throw editedSince(trainingFile(run));
+  };
   if (dataset.validation === null)
     throw new InputError('the run trains on all rows of its dataset', {
       file: run.path,
@@ -49,10 +63,12 @@ async function dividedRows(
     const file = datasetFile(run.resolvePath(dataset.validation), 'validation');
     const { rows: heldOut } = await hashedExamples(file, dataset, () => true);
     const hashes = hashesOf(heldOut);
-    const { rows } = await trainedAmong(run, hash => hashes.has(hash), modelOf(run), reporter);
+    const { rows, contentHash } = await trainedAmong(run, hash => hashes.has(hash), modelOf(run), reporter);
+    checkUnchanged(contentHash);
     return { heldOut, trained: hashesOf(rows) };
   }
-  const { rows } = await hashedExamples(trainingFile(run), dataset, () => true);
+  const { rows, contentHash } = await hashedExamples(trainingFile(run), dataset, () => true);
+  checkUnchanged(contentHash);
   const divided = await trainedAndHeldOut(run, modelOf(run), reporter);
   const on = (which: ReadonlySet<number>) => rows.filter(({ number }) => which.has(number));
   return { heldOut: on(divided.heldOut), trained: hashesOf(on(divided.trained)) };

@@ -12,16 +12,15 @@ import { datasetFile } from '../data/datasetFile.js';
 import { readExamples } from '../data/loadDataset.js';
 import { orderedQuarantine, readQuarantine, writeQuarantine } from '../data/quarantine.js';
 import { sourceHash } from '../data/sourceHash.js';
-import { recordedHash } from './contamination.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
-import { trainingFile } from './trainedRows.js';
+import { recordedHashes, trainingFile } from './trainedRows.js';
 
 /** A dataset, how its rows are read, and its quarantine file. */
 export interface QuarantinedDataset {
   dataset: string;
   config: Pick<DatasetConfig, 'format' | 'columns'>;
   file: string;
-  /** SHA-256 of the dataset as the run read it: lines of a run are those of that file. Not known without a run, and of old runs. */
+  /** SHA-256 of the dataset as the run read it last: lines of a run are those of that file. Not known without a run, and of old runs. */
   contentHash?: string;
 }
 
@@ -29,7 +28,7 @@ export interface QuarantinedDataset {
 export function quarantinedDataset(path: string, format: string): QuarantinedDataset {
   const inFolder = join(path, 'run.json');
   const isRun = isFolder(path) && existsSync(inFolder);
-  if (isRun) return { ...ofRun(readRunFile(inFolder)), contentHash: recordedHash(path) };
+  if (isRun) return { ...ofRun(readRunFile(inFolder)), contentHash: recordedHashes(path).at(-1) };
   const dataset = datasetFile(resolve(path), 'train');
   return { dataset, config: datasetConfigSchema.parse({ train: dataset, format }), file: quarantineFile(dataset) };
 }

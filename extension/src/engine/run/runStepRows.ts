@@ -11,7 +11,7 @@ import { planSteps, type StepPlan } from '../training/stepPlan.js';
 import { OwnedResources } from './ownedResources.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
-import { modelOf, trainingRows, type TrainingRows } from './trainedRows.js';
+import { editedSince, modelOf, trainingRows, type TrainingRows } from './trainedRows.js';
 
 type Event<T extends EngineEvent['type']> = Extract<EngineEvent, { type: T }>;
 
@@ -49,14 +49,12 @@ export async function openRunRows(path: string, reporter: Reporter): Promise<Run
 /** @throws InputError unless these are the rows that the run began with, or was last resumed with */
 function checkRows({ train }: TrainingRows, { dataset_hash: hash, train_rows: rows }: Event<'started'>): void {
   const { stats, file } = train.dataset;
-  const changed = hash !== undefined && hash !== stats.contentHash;
-  if (!changed && rows === train.indices.length) return;
-  const found = changed ? '' : `: it used ${count(rows)} rows, of which ${count(train.indices.length)} are found`;
-  throw new InputError(`this is not what the run was trained on${found}`, {
+  if (hash !== undefined && hash !== stats.contentHash) throw editedSince(file);
+  if (rows === train.indices.length) return;
+  const found = `it used ${count(rows)} rows, of which ${count(train.indices.length)} are found`;
+  throw new InputError(`this is not what the run was trained on: ${found}`, {
     file,
-    hint: changed
-      ? 'The file has been edited since. Restore it as it was, or train again.'
-      : 'The tokenizer, the template or the engine is another one than then.',
+    hint: 'The tokenizer, the template or the engine is another one than then.',
   });
 }
 
@@ -82,6 +80,7 @@ export function rowsOfStep(opened: RunRows, step: number): StepRow[] {
       key: '--step',
       ...(last > 0 && { hint: `Name a step from 1 to ${last}.` }),
     });
+  checkFile(opened, step);
   checkTokens(opened, steps, step);
   return plan
     .microBatches(step - 1)
@@ -95,6 +94,19 @@ function trainedSteps(events: readonly EngineEvent[]): Event<'step'>[] {
   const byStep = new Map<number, Event<'step'>>();
   for (const event of events) if (event.type === 'step') byStep.set(event.step, event);
   return [...byStep.values()].sort((a, b) => a.step - b.step);
+}
+
+/** @throws InputError if the step was trained before the file was edited and the run resumed: what is found is the file since then */
+function checkFile({ events, folder }: RunRows, step: number): void {
+  const starts = events.filter(event => event.type === 'started');
+  const last = starts.at(-1)!;
+  const ofStep = starts.findLast(({ resumed_from_step: from }) => from < step) ?? last;
+  if (ofStep.dataset_hash === undefined || ofStep.dataset_hash === last.dataset_hash) return;
+  throw new InputError(`the training file was another one at step ${step}, before the run was resumed`, {
+    file: folder.path,
+    key: '--step',
+    hint: `Name a step after ${last.resumed_from_step}.`,
+  });
 }
 
 /** Compares the tokens between the two records of tokens around the step. @throws InputError if they differ */

@@ -1,13 +1,16 @@
 // Which rows of its files a run trains on and which it holds out, found again from its run file as training finds them. Used to make
 // suites and to find rows of suites among those that an adapter was trained on.
+import { join } from 'node:path';
 import type { RowSource, SequenceExample } from '../../core/data/example.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { readExamples } from '../data/loadDataset.js';
 import { sourceHash } from '../data/sourceHash.js';
+import { InputError } from '../../core/inputError.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import type { AttachedMethod } from '../peft/attachedMethod.js';
 import { runShape, type RunShape } from '../training/runShape.js';
+import { readEvents } from '../runFolder/eventLog.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
 import { excludedRows } from './excludedRows.js';
@@ -51,6 +54,24 @@ export async function hashedExamples(
 
 export function trainingFile({ config, resolvePath }: RunFile): string {
   return datasetFile(resolvePath(config.dataset.train), 'train');
+}
+
+/**
+ * SHA-256 of the training file as the run of a folder read it, each time that it was started or resumed: it may have been edited in
+ * between. None in old run folders, and in a folder without a run.
+ */
+export function recordedHashes(folder: string): string[] {
+  return readEvents(join(folder, 'events.ndjson')).flatMap(event =>
+    event.type === 'started' ? (event.dataset_hash ?? []) : [],
+  );
+}
+
+/** @param file the training file of a run, which isn't as the run read it */
+export function editedSince(file: string): InputError {
+  return new InputError('this is not what the run was trained on', {
+    file,
+    hint: 'The file has been edited since. Restore it as it was, or train again.',
+  });
 }
 
 /** A model as it is named, and the base of relative paths. */

@@ -17,9 +17,19 @@ export function readEvents(path: string): EngineEvent[] {
 function eventsIn(bytes: Buffer, path: string): EngineEvent[] {
   return linesIn(bytes).map((line, i) => {
     const event = eventIn(line);
-    if (!event) throw new InputError('this is not an event of a run', { file: path, line: i + 1 });
+    if (!event)
+      throw new InputError('this is not an event of a run', {
+        file: path,
+        line: i + 1,
+        hint: 'The file is damaged. Remove this line.',
+      });
     return event;
   });
+}
+
+/** Reads those lines that are events. */
+export function readableEvents(path: string): EngineEvent[] {
+  return linesIn(wholeLines(path)).flatMap(line => eventIn(line) ?? []);
 }
 
 function linesIn(bytes: Buffer): string[] {

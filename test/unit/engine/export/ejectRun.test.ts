@@ -233,6 +233,15 @@ it('replaces nothing without being told to, and leaves nothing after a failure',
   expect(readdirSync(place.path)).toEqual(before);
 });
 
+it('replaces nothing that has come there meanwhile', async () => {
+  const progress = () => writeFileSync(out, 'mine');
+  const run = readRunFile(runFile());
+  const work = ejectRun(run, { out, force: false, reporter: { ...silentReporter, progress }, signal });
+  expect((await inputErrorOf(() => work)).record()).toMatchObject({ file: out, message: 'this exists' });
+  expect(program()).toBe('mine');
+  expect(existsSync(place.file('program.data'))).toBe(false);
+});
+
 it('says how it is called, before anything is imported, if the model must be named', async () => {
   await eject({ model: 'embedded:tiny', training: { max_steps: 1 } });
   const usage = program().indexOf('if len(sys.argv) < 2:');

@@ -1,6 +1,6 @@
 // Combinations of LoRA adapters against PEFT's add_weighted_adapter (test/fixtures/combinations/make.py): factors, or after an SVD
 // their product; options, ranks and modules; what is refused.
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Matrix } from 'ml-matrix';
@@ -375,6 +375,19 @@ describe('refused', () => {
     const overflow = await inputErrorOf(() => combine({ plain: 1e80, half: 1 }, { combination_type: 'linear' }));
     expect(overflow.describe()).toMatch(/_proj: the combination has non-finite values/);
   });
+});
+
+it('writes nothing into a folder that others have filled meanwhile', async () => {
+  const out = join(temporary, 'meanwhile');
+  const onProgress = () => {
+    mkdirSync(out, { recursive: true });
+    writeFileSync(join(out, 'notes.txt'), 'mine');
+  };
+  const adapters = ['plain', 'half'].map(name => ({ folder: stored(name), weight: 1 }));
+  const options = { combination_type: 'cat' } as const;
+  const error = await inputErrorOf(() => combineAdapters({ adapters, options, out, onProgress }));
+  expect(error.record()).toMatchObject({ file: out, message: 'the folder is not empty' });
+  expect(readdirSync(out)).toEqual(['notes.txt']);
 });
 
 describe('the arithmetic', () => {

@@ -134,6 +134,22 @@ describe('rowsOfStep', () => {
     expect(await found(steps)).toEqual(made.map(rowsIn));
   });
 
+  it('of a run that was resumed on an edited file is told for the steps since only', async () => {
+    const rows = place.write('edited.jsonl', ROWS);
+    const changes: RunChanges = { dataset: { train: 'edited.jsonl' }, training: { max_steps: 6 } };
+    await train(changes, { stopAfter: 3 });
+    // As many tokens as before.
+    writeFileSync(rows, readFileSync(rows, 'utf8').replace('ab', 'xy'));
+    await train(changes, { resume: true });
+    const opened = await openRunRows(folder, silentReporter);
+    expect(rowsOfStep(opened, 4).length).toBeGreaterThan(0);
+    expect((await inputErrorOf(() => rowsOfStep(opened, 3))).record()).toMatchObject({
+      message: 'the training file was another one at step 3, before the run was resumed',
+      hint: 'Name a step after 3.',
+    });
+    opened.dispose();
+  });
+
   it('is what the trainer used with rows excluded, whatever is excluded later', async () => {
     const dataset = quarantinedDataset(place.file('rows.jsonl'), 'auto');
     await changeQuarantine(dataset, { add: [{ line: 4 }, { line: 9 }], remove: [] });
