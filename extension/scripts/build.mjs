@@ -43,7 +43,7 @@ const common = {
  * Not bundled into the engine: tfjs must exist only once, the addon's sources are files, and undici, a fifth of all, is needed only
  * where something is downloaded.
  */
-const ENGINE_PACKAGES = ['@tensorflow/*', 'node-api-headers', 'undici'];
+const ENGINE_PACKAGES = /^(@tensorflow\/.+|node-api-headers|undici)$/;
 
 /** The modules of tfjs-node that the engine uses, without its entry, which requires its own addon. */
 const TFJS_NODE_MODULES = ['nodejs_kernel_backend', 'register_all_kernels', 'tensorboard', 'proto/api_pb'];
@@ -56,7 +56,7 @@ export async function buildEngine() {
 const byRequire = {
   name: 'by-require',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(@tensorflow\/.*|undici)$/ }, ({ path, namespace }) =>
+    onResolve({ filter: ENGINE_PACKAGES }, ({ path, namespace }) =>
       namespace === 'by-require' ? { path, external: true } : { path, namespace: 'by-require' },
     );
     onLoad({ filter: /./, namespace: 'by-require' }, ({ path }) => ({
@@ -72,7 +72,6 @@ function buildEngineProgram() {
     entryPoints: { tunewright: 'extension/src/engine/cli/main.ts' },
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
-    external: ENGINE_PACKAGES,
     // Its CommonJS form requires files in a way that can't be bundled.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     platform: 'node',

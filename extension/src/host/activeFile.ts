@@ -2,8 +2,8 @@
 import * as vscode from 'vscode';
 
 /**
- * The file in the active tab, in a text editor or a preview; undefined: none. The tab has it before its text is loaded, when there is no
- * active text editor yet, and also where the file is too large for one that extensions see.
+ * The file in the active tab, in a text editor or a preview; undefined: none. The active text editor doesn't do: there is none
+ * until the text is loaded, and none for files that are too large for extensions.
  */
 export function activeFile(): vscode.Uri | undefined {
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;

@@ -102,13 +102,9 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   const isHere = target.writes !== 'elsewhere';
   const out = isHere ? placeOf(request) : join(unplacedFolder(), target.fileName(source, entry));
   const isOwn = options.isOwn && isFolder(out) === (target.writes === 'folder');
+  const instead = options.isListed ? ANOTHER_PLACE : undefined;
   const checkFree = () => {
-    if (isOwn) return;
-    try {
-      checkPlace(out, target, request, options.force);
-    } catch (error) {
-      throw options.isListed ? withoutOptions(error) : error;
-    }
+    if (!isOwn) checkPlace(out, target, request, options.force, instead);
   };
   checkFree();
   await prepare(request);
@@ -169,12 +165,6 @@ function keptCertificate(certificate: Certificate, out: string | null, { warn }:
 /** What to do about the place of an export that a run file lists. */
 export const ANOTHER_PLACE = 'Move it away, or name another place in the run’s "export".';
 
-/** The error with a hint for a place that isn't named by an option. */
-function withoutOptions(error: unknown): unknown {
-  if (!(error instanceof InputError) || !error.hint?.includes('--')) return error;
-  return new InputError(error.message, { ...error.record(), hint: ANOTHER_PLACE });
-}
-
 /** Where the export is written. */
 export function placeOf({
   source,
@@ -188,6 +178,7 @@ export function placeOf({
 
 /**
  * @param request null before the source is opened, when less is checked
+ * @param instead what to do if the place can't be used, where no option names it
  * @throws InputError if there is something that would be overwritten; for a file in a folder, it proposes a name
  */
 export function checkPlace(
@@ -195,17 +186,21 @@ export function checkPlace(
   { writes, fileName, folder }: Pick<ExportTarget, 'writes' | 'fileName' | 'folder'>,
   request: Pick<ExportRequest, 'source' | 'entry'> | null,
   force: boolean,
+  instead?: string,
 ): void {
   if (writes === 'elsewhere') return;
-  if (writes === 'folder') return checkNewFolder(out);
+  if (writes === 'folder') return checkNewFolder(out, instead);
   if (isFolder(out)) {
     if (!request) return;
     const proposed = join(out, fileName(request.source, request.entry));
     throw new InputError('this is a folder', { file: out, hint: `Name a file, such as ${proposed}.` });
   }
   if (request && statOf(out) && realpathSync(request.source.base.path) === realpathSync(out))
-    throw new InputError('this is the base model itself', { file: out, hint: 'Choose another file with --out.' });
-  checkNewFile(out, force, folder ? '--name' : '--out');
+    throw new InputError('this is the base model itself', {
+      file: out,
+      hint: instead ?? 'Choose another file with --out.',
+    });
+  checkNewFile(out, force, folder ? '--name' : '--out', instead);
 }
 
 /** @param key that names the place. @throws InputError if programs won't find a file by its name, or a shell was to complete it */

@@ -5,9 +5,8 @@ import { InputError } from '../../core/inputError.js';
 import { isLink, statOf } from '../../system/fileStat.js';
 import { asInputError } from './atomicFile.js';
 
-/** @throws InputError if there is a file of that name, or instead of a folder above it, or anything in the folder */
-export function checkNewFolder(path: string): void {
-  const hint = 'Choose a new folder with --out.';
+/** @param hint what to do instead. @throws InputError if there is a file of that name, or instead of a folder above it, or anything in the folder */
+export function checkNewFolder(path: string, hint = 'Choose a new folder with --out.'): void {
   if (!existsSync(path)) return checkCreatable(path, hint);
   if (!statSync(path).isDirectory()) throw new InputError('this is not a folder', { file: path, hint });
   if (readdirSync(path).length > 0) throw new InputError('the folder is not empty', { file: path, hint });

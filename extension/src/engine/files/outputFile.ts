@@ -5,15 +5,22 @@ import { checkCreatable, checkNameLength } from './newFolder.js';
 
 /**
  * @param option that names the file, or a part of its place
+ * @param instead what to do if it can't be used, where no option names it
  * @throws InputError if there is something of that name already, except for a file that is to be replaced, or nothing can be created
  */
-export function checkNewFile(path: string, force: boolean, option = '--out'): void {
+export function checkNewFile(path: string, force: boolean, option = '--out', instead?: string): void {
   const another = `Choose another one with ${option}`;
-  checkNameLength(path, `${another}.`);
+  const hint = instead ?? `${another}.`;
+  checkNameLength(path, hint);
   const stat = statOf(path);
-  if (!stat) return checkCreatable(path, `${another}.`);
-  if (stat.isDirectory()) throw new InputError('this is a folder', { file: path, hint: `Name a file with ${option}.` });
-  if (!force) throw new InputError('this file exists', { file: path, hint: `${another}, or replace it with --force.` });
+  if (!stat) return checkCreatable(path, hint);
+  if (stat.isDirectory())
+    throw new InputError('this is a folder', { file: path, hint: instead ?? `Name a file with ${option}.` });
+  if (!force)
+    throw new InputError('this file exists', {
+      file: path,
+      hint: instead ?? `${another}, or replace it with --force.`,
+    });
 }
 
 /**

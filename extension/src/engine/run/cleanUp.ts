@@ -92,10 +92,11 @@ function ofRun(path: string): Found[] {
     return [];
   }
   const about = 'a checkpoint of a finished run';
-  const steps = isFinished(folder) ? folder.checkpointSteps() : [];
+  const finished = isFinished(folder);
+  const steps = finished ? folder.checkpointSteps() : [];
   return [
     ...steps.map(step => deletable('checkpoints', folder.checkpoint(step), about, path)),
-    deletable('runs', path, isFinished(folder) ? 'a run with its result' : 'a run without its result', path),
+    deletable('runs', path, finished ? 'a run with its result' : 'a run without its result', path),
   ];
 }
 

@@ -16,7 +16,6 @@ import type { EngineService, Run, RunService } from '../services.js';
 import { showInformationMessage, showQuickPick, showWarningMessage, tellBriefly, withProgress } from '../window.js';
 import { registerGuarded } from './guarded.js';
 
-/** The part of `clean --json` used here. */
 const LOG_LINES = 200;
 
 export function registerMaintenanceCommands(
