@@ -52,7 +52,7 @@ export async function buildEngine() {
   await Promise.all([buildEngineProgram(), buildEnginePackages()]);
 }
 
-/** Loads them by `require`: for `import`, Node looks for the names that a CommonJS package exports in all of its text. */
+/** Loads them by `require`: with `import`, Node scans the whole text of a CommonJS package for the names that it exports. */
 const byRequire = {
   name: 'by-require',
   setup({ onResolve, onLoad }) {

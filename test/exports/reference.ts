@@ -38,7 +38,7 @@ const CHATS: ChatMessage[][] = [
   ...GENERAL_TEXTS.slice(0, 4).map(content => [{ role: 'user', content }]),
 ];
 const TEXTS = [...GENERAL_TEXTS, '  two spaces\tand a tab', 'e\u0301 naïve Ελληνικά مرحبا 12.5%'];
-/** Of each text. With a third of it, the KL of files of few bits was known to a tenth only, which is what they may differ from llama.cpp's by. */
+/** Of each text. With a third of these tokens in all, the KL of low-bit files was uncertain by a tenth: all that it may differ from llama.cpp's. */
 const ROW_TOKENS = 96;
 const ANSWERS = 2;
 const ANSWER_TOKENS = 12;

@@ -36,7 +36,10 @@ export function problemReport({ versions, run, log, names }: ProblemFacts): stri
   ].join('\n');
 }
 
-/** In characters. More is no message of ours, and takes the expressions below seconds. Nothing of it is shown: its beginning may be that of a quotation. */
+/**
+ * In characters. A longer text is no message of ours, and the expressions below would take seconds for it. It is left out whole, since a
+ * part could begin or end within a quotation.
+ */
 const LONGEST = 1000;
 
 /** A text without what is quoted, paths, addresses, tokens and names. */

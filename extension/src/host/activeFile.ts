@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 
 /**
- * The file in the active tab, in a text editor or a preview; undefined: none. The active text editor doesn't do: there is none
+ * The file in the active tab, in a text editor or a preview; undefined: none. The active text editor won't do: there is none
  * until the text is loaded, and none for files that are too large for extensions.
  */
 export function activeFile(): vscode.Uri | undefined {
