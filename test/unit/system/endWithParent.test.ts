@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { root } from '../../support/datasetWorker.js';
 
@@ -17,7 +18,8 @@ beforeAll(async () => {
         import { endWithParent } from './extension/src/system/endWithParent.js';
         endWithParent({ stuckMs: Number(process.env.STUCK_MS ?? Infinity) });
         console.log(process.pid);
-        setTimeout(() => { for (;;); }, 500);`,
+        setTimeout(() => { while (!process.env.IDLE); }, 500);
+        setInterval(() => {}, 1000);`,
       resolveDir: root,
     },
     outfile: join(folder, 'child.cjs'),
@@ -63,4 +65,17 @@ test('a process that is stuck ends while its parent goes on', { timeout: 60_000 
   await ended(await child);
   expect(parent.exitCode).toBe(null);
   parent.kill('SIGKILL');
+});
+
+test('a process that has slept with its machine goes on', { timeout: 60_000 }, async () => {
+  const { parent, child } = start({ STUCK_MS: '2000', IDLE: '1' });
+  const pid = await child;
+  await setTimeout(1000);
+  process.kill(pid, 'SIGSTOP');
+  await setTimeout(4000);
+  process.kill(pid, 'SIGCONT');
+  await setTimeout(1500);
+  expect(isAlive(pid)).toBe(true);
+  parent.kill('SIGKILL');
+  await ended(pid);
 });
