@@ -49,12 +49,12 @@ export type GgufChoice = Pick<ExportEntryOf<'gguf'>, 'type' | 'touched'>;
 export interface PartEntry extends GgufStreamedEntry {
   /** Whether its bytes are the base's. */
   isCopy: boolean;
+  /** If it has another type than was chosen. */
+  fallback: Fallback | null;
 }
 
 export interface OpenedParts extends GgufFileParts {
   tensors: readonly PartEntry[];
-  /** Matrices that have another type than was chosen. */
-  fallbacks: Fallback[];
   /** Closes what the tensors are read from. */
   close(): void;
 }
@@ -78,17 +78,12 @@ function partsOfFolder({ files, model, changed, folders }: MergedModel, choice: 
     });
   checkExpressible(files, architecture, target);
   const parameters = allParameters(model, changed);
-  const fallbacks: Fallback[] = [];
-  const typed = {
-    hasOutput: parameters.has(`${architecture.head}.weight`),
-    layers: architecture.layers.length,
-    fallbacks,
-  };
+  const typed = { hasOutput: parameters.has(`${architecture.head}.weight`), layers: architecture.layers.length };
   const tensors = [...parameters].map(([name, parameter]) => {
-    const made = (type: string) =>
-      encoded(name, parameter, type, { architecture, ggufArchitecture: target, file: files.path });
+    const made = (chosen: Chosen) =>
+      encoded(name, parameter, chosen, { architecture, ggufArchitecture: target, file: files.path });
     const stored = files.tensors.get(name)?.dtype ?? 'F32';
-    const tensor = made('F32');
+    const tensor = made({ type: 'F32', fallback: null });
     const own = usableType(PLAIN_TYPES.includes(stored) ? stored : 'F32', tensor);
     return made(chosenType(choice, changed.has(name), own, tensor, typed));
   });
@@ -97,7 +92,7 @@ function partsOfFolder({ files, model, changed, folders }: MergedModel, choice: 
   const fileType = choice.type === 'own' ? fileTypeOf(tensors) : ggufModelTypes[choice.type].fileType;
   const metadata = metadataOfFolder({ files, architecture, parameters, adapters: folders, target, fileType });
   const pairs = [...metadata].map(([key, value]) => metadataPair(key, value));
-  return { pairs, tensors, fallbacks, close: () => {} };
+  return { pairs, tensors, close: () => {} };
 }
 
 /** @throws InputError on what llama.cpp doesn't read, or reads as something else */
@@ -137,6 +132,7 @@ function plainEntry(name: string, values: Float32Array): PartEntry {
     shape: [values.length],
     ggmlType: 'F32',
     isCopy: false,
+    fallback: null,
     byteLength: bytes.length,
     pieces: () => [bytes],
   };
@@ -156,10 +152,9 @@ function partsOfGguf(merged: MergedModel, choice: GgufChoice): OpenedParts {
   try {
     const header = readGgufHeader(file);
     const { version, alignment } = header;
-    const fallbacks: Fallback[] = [];
-    const tensors = tensorsOfGguf(merged, choice, header, file, fallbacks);
+    const tensors = tensorsOfGguf(merged, choice, header, file);
     const pairs = pairsOfGguf(merged, choice, header, file);
-    return { version, alignment, pairs, tensors, fallbacks, close: () => file.close() };
+    return { version, alignment, pairs, tensors, close: () => file.close() };
   } catch (error) {
     file.close();
     throw error;
@@ -171,29 +166,30 @@ function tensorsOfGguf(
   choice: GgufChoice,
   header: GgufHeader,
   file: RandomAccessFile,
-  fallbacks: Fallback[],
 ): PartEntry[] {
   const { architecture } = model;
   const name = header.metadata.get('general.architecture') as string;
   const parameters = allParameters(model, changed);
   const head = `${architecture.head}.weight`;
-  const typed = { hasOutput: parameters.has(head), layers: architecture.layers.length, fallbacks };
+  const typed = { hasOutput: parameters.has(head), layers: architecture.layers.length };
   const written = header.tensors.map((info): PartEntry => {
     const found = NOT_PARAMETERS.test(info.name) ? null : huggingFaceParameterName(name, info.name)!;
     const parameter = found ? changed.get(found.name) : undefined;
     if (!found) return copied(info, header, file);
-    const type = chosenType(choice, parameter !== undefined, info.dtype, info, typed);
-    if (!parameter && type === info.dtype) return copied(info, header, file);
+    const chosen = chosenType(choice, parameter !== undefined, info.dtype, info, typed);
+    if (!parameter && chosen.type === info.dtype) return { ...copied(info, header, file), fallback: chosen.fallback };
     const source = parameter ?? parameters.get(found.name)!;
-    return encoded(found.name, source, type, { architecture, ggufArchitecture: name, file: file.path });
+    return encoded(found.name, source, chosen, { architecture, ggufArchitecture: name, file: file.path });
   });
   if (header.tensors.some(info => info.name === 'output.weight') || !isUntied(architecture, changed)) return written;
   const embedding = header.tensors.find(info => info.name === 'token_embd.weight')!;
   const parameter = changed.get(head);
   if (!parameter) return [...written, { ...copied(embedding, header, file), name: 'output.weight' }];
-  const type = chosenType(choice, true, embedding.dtype, { ...embedding, name: 'output.weight' }, typed);
-  return [...written, encoded(head, parameter, type, { architecture, ggufArchitecture: name, file: file.path })];
+  const chosen = chosenType(choice, true, embedding.dtype, { ...embedding, name: 'output.weight' }, typed);
+  return [...written, encoded(head, parameter, chosen, { architecture, ggufArchitecture: name, file: file.path })];
 }
+
+type Chosen = Pick<PartEntry, 'fallback'> & { type: string };
 
 /** @param own the tensor's type in the base */
 function chosenType(
@@ -201,15 +197,13 @@ function chosenType(
   isChanged: boolean,
   own: string,
   tensor: TypedTensor,
-  { fallbacks, ...model }: TypedModel & Pick<OpenedParts, 'fallbacks'>,
-): string {
+  model: TypedModel,
+): Chosen {
   const isTouched = isChanged && touched !== null;
   // A vector of the base keeps its type.
-  if (isTouched ? tensor.shape.length < 2 : type === 'own') return own;
+  if (isTouched ? tensor.shape.length < 2 : type === 'own') return { type: own, fallback: null };
   const wanted = isTouched ? touched.toUpperCase() : wantedType(type as GgufModelType, tensor, model);
-  const fallback = fallbackOf(wanted, tensor);
-  if (fallback) fallbacks.push(fallback);
-  return usableType(wanted, tensor);
+  return { type: usableType(wanted, tensor), fallback: fallbackOf(wanted, tensor) };
 }
 
 function copied(
@@ -223,6 +217,7 @@ function copied(
     shape,
     ggmlType: dtype,
     isCopy: true,
+    fallback: null,
     byteLength,
     pieces: function* () {
       for (let done = 0; done < byteLength; done += PIECE_BYTES) {
@@ -285,7 +280,7 @@ interface Target {
 function encoded(
   name: string,
   parameter: ChangedParameter,
-  type: string,
+  { type, fallback }: Chosen,
   { architecture, ggufArchitecture: target, file }: Target,
 ): PartEntry {
   const found = ggufParameterName(target, name);
@@ -299,6 +294,7 @@ function encoded(
     shape,
     ggmlType: type,
     isCopy: false,
+    fallback,
     byteLength: encodedBytes(type, count),
     pieces: async function* () {
       const place = { file, key: found.name };

@@ -90,7 +90,8 @@ export async function mergeIntoGguf(
     const parts = ggufParts(merged, options);
     try {
       checkFreeSpace(dirname(out), ggufBytes(parts), 'choose a folder on another disk with --out');
-      const fallback = fallbackText(parts.fallbacks, parts.tensors.filter(({ shape }) => shape.length > 1).length);
+      const fallbacks = parts.tensors.flatMap(({ fallback }) => fallback ?? []);
+      const fallback = fallbackText(fallbacks, parts.tensors.filter(({ shape }) => shape.length > 1).length);
       if (fallback) options.reporter.warn('type_fallback', fallback);
       const encoded = parts.tensors.flatMap(({ isCopy, ggmlType }) => (isCopy ? [] : ggmlType));
       let certified: Certified | null = null;

@@ -97,7 +97,7 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
       run.path,
       `export.${i}.out`,
       async () => {
-        if (!(await isOwn(place, own))) checkPlace(place, target, { source, entry }, false);
+        if (!(await checkOwn(place, own))) checkPlace(place, target, { source, entry }, false);
       },
       'Move away what is there, or name another place.',
     );
@@ -198,7 +198,7 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
           { ...request, engine: options.engine ?? engine, reporter },
           {
             ...{ signal, compare: true, generalTexts: null, force: false, isListed: true },
-            ...{ isOwn: await isOwn(place, own), own: elsewhere },
+            ...{ isOwn: await checkOwn(place, own), own: elsewhere },
           },
         );
         const { certificate, ...facts } = exported;
@@ -272,8 +272,8 @@ async function isThere(place: string | null, own: ReadonlyMap<string, string | n
   return certificate === null || (isComplete(place, certificate) && isAsCertified(place, file));
 }
 
-/** @throws InputError if something else is there by now: it isn't replaced */
-async function isOwn(place: string | null, own: ReadonlyMap<string, string | null>): Promise<boolean> {
+/** @returns whether the run has exported to there @throws InputError if something else is there by now: it isn’t replaced */
+async function checkOwn(place: string | null, own: ReadonlyMap<string, string | null>): Promise<boolean> {
   if (place === null || !own.has(place) || !existsSync(place)) return false;
   if (await isAsCertified(place, own.get(place)!)) return true;
   throw new InputError('this is not, or not only, what the run has exported to there', {
