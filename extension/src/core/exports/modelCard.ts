@@ -10,6 +10,7 @@ import { keptEvaluation } from '../runs/keptEvaluation.js';
 import type { RunState } from '../runs/runState.js';
 import type { MetricInfo } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
+import { textOf } from '../forms/formField.js';
 
 export type PushedContent = 'adapter' | 'folder' | 'gguf';
 
@@ -184,7 +185,7 @@ function training({ method, run }: ModelCard): string[] {
 }
 
 function optionText(value: unknown): string {
-  if (Array.isArray(value)) return value.map(String).join(', ');
+  if (Array.isArray(value)) return textOf(value);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 

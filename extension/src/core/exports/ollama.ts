@@ -1,6 +1,7 @@
 // Names, versions and files of Ollama as its own code reads them. Pure; used by the engine's client and by forms. Facts from Ollama's
 // `types/model/name.go`, `internal/modelref`, `envconfig/config.go` and `parser/parser.go`.
 import { InputError } from '../inputError.js';
+import { namedTemplates } from '../text/namedTemplates.js';
 
 const PART = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$/;
 const NAMESPACE = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,79}$/;
@@ -135,11 +136,15 @@ const MARK = `{# The model’s own template, which no other one replaces. ${'~'.
 
 /** The same template for every Jinja, but none that Ollama takes for one that it knows. @param template chat_template: a text or named ones */
 export function unmistakable(template: unknown): unknown {
-  if (Array.isArray(template))
-    return (template as { name?: unknown; template?: unknown }[]).map(entry =>
-      entry.name === 'default' ? { ...entry, template: unmistakable(entry.template) } : entry,
-    );
-  if (typeof template !== 'string' || template.includes(MARK)) return template;
+  if (typeof template === 'string') return marked(template);
+  if (!template) return null;
+  return namedTemplates(template).map(entry =>
+    entry.name === 'default' ? { ...entry, template: marked(entry.template) } : entry,
+  );
+}
+
+function marked(template: string): string {
+  if (template.includes(MARK)) return template;
   // Beside white space, a comment changes what Jinja trims.
   if (/^\S/.test(template)) return MARK + template;
   return /\S$/.test(template) ? template + MARK : template;

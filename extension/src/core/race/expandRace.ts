@@ -3,6 +3,7 @@
 import { MAX_ENTRY_NAME, type RaceBudget, type RaceConfig, type RaceVariation } from '../../protocol/raceConfig.js';
 import { trainingConfigSchema, type RunConfig } from '../../protocol/runConfig.js';
 import { InputError } from '../inputError.js';
+import { textOf } from '../forms/formField.js';
 
 type Json = Record<string, unknown>;
 
@@ -130,12 +131,16 @@ function combinations(variation: RaceVariation, place: string, file: string): Va
 function nameOf({ changes }: Variation, base: Json): string {
   const method = changes.get('method.peft_type') ?? (base['method'] as Json | undefined)?.['peft_type'];
   const others = [...changes].filter(([key]) => key !== 'method.peft_type');
-  const text = [String(method), ...others.map(([key, value]) => shortText(key, value))].join(' ');
+  const text = [textOf(method), ...others.map(([key, value]) => shortText(key, value))].join(' ');
   return text.length <= MAX_ENTRY_NAME ? text : `${text.slice(0, MAX_ENTRY_NAME - 1)}…`;
 }
 
 function shortText(key: string, value: unknown): string {
-  const text = Array.isArray(value) ? value.join('+') : typeof value === 'string' ? value : JSON.stringify(value);
+  const text = Array.isArray(value)
+    ? value.map(textOf).join('+')
+    : typeof value === 'string'
+      ? value
+      : JSON.stringify(value);
   return `${key.slice(key.indexOf('.') + 1)}=${text}`;
 }
 

@@ -23,6 +23,7 @@ import {
   rangeText,
   spreadText,
 } from './raceTable.js';
+import { textOf } from '../forms/formField.js';
 
 /** Files of a report: name -> content. */
 export type ReportFiles = ReadonlyMap<string, string>;
@@ -85,7 +86,7 @@ export function settingsText({ run, seeds, budget }: RaceReport['race']): string
   const { train, validation } = run['dataset'] as { train: string; validation: string | number };
   const heldOut = typeof validation === 'number' ? `${percent(validation)} of its rows` : fileName(validation);
   return [
-    `Model ${String(run['model'])}, trained on ${fileName(train)}, validation loss on ${heldOut}`,
+    `Model ${textOf(run['model'])}, trained on ${fileName(train)}, validation loss on ${heldOut}`,
     seeds ? `seeds ${seeds.join(', ')}` : 'the seed of the run file',
     `${budgetText(budget)}.`,
   ].join('; ');

@@ -1,4 +1,5 @@
 import { fileName } from '../fileName.js';
+import { textOf } from '../forms/formField.js';
 // What tells runs of one name apart: when they started, and which options differ. For tabs, rows, quick picks and
 // Compare. Pure.
 
@@ -75,7 +76,7 @@ function optionsOf(config: object, prefix = ''): [string, string][] {
     const path = prefix + key;
     if (path === 'name' || value === null) return [];
     if (typeof value === 'object' && !Array.isArray(value)) return optionsOf(value as object, `${path}.`);
-    return [[path, Array.isArray(value) ? value.join(' ') : String(value)]];
+    return [[path, Array.isArray(value) ? value.map(textOf).join(' ') : textOf(value)]];
   });
 }
 

@@ -61,7 +61,7 @@ export function checkGrowth(made: number, before: number, key: 'normalizer' | 'd
 function hasUnknownPattern(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).some(([key, part]) =>
-    key === 'Regex' ? !KNOWN_PATTERNS.has(String(part)) : hasUnknownPattern(part),
+    key === 'Regex' ? !KNOWN_PATTERNS.has(part as string) : hasUnknownPattern(part),
   );
 }
 

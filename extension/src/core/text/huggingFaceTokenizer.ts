@@ -4,6 +4,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { InputError } from '../inputError.js';
 import { namedTokens, withAddedTokens } from './addedTokens.js';
 import { TokenizerLimits, type WithinTime } from './boundedTokenizer.js';
+import { templatesOf } from './namedTemplates.js';
 import type { TextTokenizer, TokenizerFiles } from './textTokenizer.js';
 import { tokenContent } from './tokenizerFolder.js';
 import { checkTokenizerShape, unusable } from './tokenizerShape.js';
@@ -85,23 +86,10 @@ function readSpecialTokens(config: Record<string, unknown>, tokenizer: Tokenizer
 
 /** Older model folders rely on the default special tokens of GPT2Tokenizer and LlamaTokenizer. */
 function classDefaults(config: Record<string, unknown>, tokenizer: Tokenizer): Record<string, string> {
-  const hasNone = /^(PreTrainedTokenizerFast|TokenizersBackend)$/.test(String(config.tokenizer_class));
+  const hasNone = ['PreTrainedTokenizerFast', 'TokenizersBackend'].includes(config.tokenizer_class as string);
   if (hasNone || config.eos_token !== undefined) return {};
   const has = (token: string) => tokenizer.token_to_id(token) !== undefined;
   if (has('<|endoftext|>')) return { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>' };
   if (has('<s>') && has('</s>')) return { bos_token: '<s>', eos_token: '</s>' };
   return {};
-}
-
-/** @param template chat_template of a tokenizer's config: a text, or named texts */
-export function templatesOf(template: unknown): Pick<TextTokenizer, 'chatTemplate' | 'toolTemplate'> {
-  return { chatTemplate: templateNamed(template, 'default'), toolTemplate: templateNamed(template, 'tool_use') };
-}
-
-/** A single template, or the one of that name in a list. */
-function templateNamed(template: unknown, name: 'default' | 'tool_use'): string | null {
-  if (!Array.isArray(template)) return name === 'default' && typeof template === 'string' ? template : null;
-  const named = template as { name?: unknown; template?: unknown }[];
-  const chosen = named.find(entry => entry.name === name)?.template;
-  return typeof chosen === 'string' ? chosen : null;
 }

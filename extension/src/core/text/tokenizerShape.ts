@@ -55,7 +55,8 @@ function checkStep(step: unknown, key: string, steps: string): void {
     for (const name of ['sep', 'cls'])
       if (!Array.isArray(step[name]) || !Number.isSafeInteger(step[name][1]))
         throw unusable('must be a token and its id', `${key}.${name}`);
-  const { pattern } = step;
+  const { pattern, behavior = null } = step;
+  if (behavior !== null && typeof behavior !== 'string') throw unusable('must be a text', `${key}.behavior`);
   const isPattern = isObject(pattern) && [pattern.Regex, pattern.String].some(text => typeof text === 'string');
   if ((step.type === 'Split' || step.type === 'Replace') && !isPattern)
     throw unusable('must have a text as "Regex" or "String"', `${key}.pattern`);
@@ -66,7 +67,7 @@ function checkTemplate({ single, special_tokens: listed }: Record<string, unknow
   if (!Array.isArray(single) || !single.every(isObject)) throw unusable('must be a list of objects', `${key}.single`);
   for (const { SpecialToken: special } of single) {
     if (special === undefined) continue;
-    const name = isObject(special) ? String(special.id) : '';
+    const name = isObject(special) && typeof special.id === 'string' ? special.id : '';
     const entry = isObject(listed) && Object.hasOwn(listed, name) ? listed[name] : undefined;
     if (!isObject(entry) || !Array.isArray(entry.ids) || !entry.ids.every(Number.isSafeInteger))
       throw unusable(`has no ids of ${JSON.stringify(name)}, which "single" has`, `${key}.special_tokens`);

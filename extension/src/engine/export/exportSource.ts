@@ -66,8 +66,9 @@ export async function openExportSource(
     if (model !== null) for (const each of opened) await checkTokens(each, base, baseDir);
     const path = adapters.at(-1) ?? base.path;
     const run = runFolderOf(path);
-    const name = run === null ? nameOf(path, base) : readJsonObject(join(run, 'run.json'), 'refuse')!['name'];
-    return { base, architecture, adapters: opened, run, name: folderName(String(name)), close };
+    const named = run === null ? null : readJsonObject(join(run, 'run.json'), 'refuse')!['name'];
+    const name = typeof named === 'string' ? named : nameOf(path, base);
+    return { base, architecture, adapters: opened, run, name: folderName(name), close };
   } catch (error) {
     close();
     throw error;

@@ -1,13 +1,10 @@
 // Chat templates as GGUF metadata: the default one, and others under their names. Called when a model is written as GGUF.
+import { namedTemplates } from '../../core/text/namedTemplates.js';
 import type { GgufTypedValue } from '../files/ggufWriter.js';
 
 /** @param template chat_template of a tokenizer's config: a text, or named texts */
 export function templateMetadata(template: unknown): Map<string, GgufTypedValue> {
-  const entries = Array.isArray(template) ? (template as unknown[]) : [{ name: 'default', template }];
-  const named = entries.flatMap(entry => {
-    const { name, template: text } = (entry ?? {}) as { name?: unknown; template?: unknown };
-    return typeof text === 'string' ? [{ name: String(name), text }] : [];
-  });
+  const named = namedTemplates(template);
   const metadata = new Map<string, GgufTypedValue>();
   const others = named.filter(({ name }) => name !== 'default').map(({ name }) => plainName(name));
   if (others.length > 0)
@@ -15,9 +12,9 @@ export function templateMetadata(template: unknown): Map<string, GgufTypedValue>
       type: 'array',
       items: others.map(value => ({ type: 'string', value })),
     });
-  for (const { name, text } of named) {
+  for (const { name, template: value } of named) {
     const key = name === 'default' ? 'tokenizer.chat_template' : `tokenizer.chat_template.${plainName(name)}`;
-    metadata.set(key, { type: 'string', value: text });
+    metadata.set(key, { type: 'string', value });
   }
   return metadata;
 }

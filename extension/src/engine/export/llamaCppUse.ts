@@ -1,6 +1,6 @@
 // What llama.cpp's programs are told of a written file, from which core/exports/llamaCppCommand.ts makes a command. Called by the targets
 // that it reads.
-import { templatesOf } from '../../core/text/huggingFaceTokenizer.js';
+import { templatesOf } from '../../core/text/namedTemplates.js';
 import type { Exported } from '../../protocol/exportAnswers.js';
 import type { ExportSource } from './exportSource.js';
 

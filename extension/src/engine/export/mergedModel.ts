@@ -2,7 +2,7 @@
 // it in one of several formats.
 import { InputError } from '../../core/inputError.js';
 import { checkTemplates } from '../../core/text/chatTemplate.js';
-import { templatesOf } from '../../core/text/huggingFaceTokenizer.js';
+import { templatesOf } from '../../core/text/namedTemplates.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { ChangedParameters } from '../models/changedParameters.js';

@@ -2,6 +2,7 @@
 // Called by resolveModel.ts. Never reads a weight file outside the folder; weights are only read on request.
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, isAbsolute, join, normalize, sep } from 'node:path';
+import { namedTemplates } from '../../core/text/namedTemplates.js';
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
 import {
   TEMPLATES,
@@ -94,11 +95,10 @@ export function writeChatTemplates(folder: string, template: unknown): void {
 
 /** The files of chat_template of a tokenizer's config: path and content. */
 export function templateFiles(template: unknown): [path: string, content: Buffer][] {
-  const named = Array.isArray(template) ? template : [{ name: 'default', template }];
-  return named.flatMap(({ name, template: text }): [string, Buffer][] => {
-    const path = name === 'default' ? 'chat_template.jinja' : join(TEMPLATES, `${basename(String(name))}.jinja`);
-    return typeof text === 'string' ? [[path, Buffer.from(text)]] : [];
-  });
+  return namedTemplates(template).map(({ name, template: text }) => [
+    name === 'default' ? 'chat_template.jinja' : join(TEMPLATES, `${basename(name)}.jinja`),
+    Buffer.from(text),
+  ]);
 }
 
 /** @throws InputError if the weights are quantized, which is reported before any other problem with them */

@@ -52,7 +52,7 @@ function modelBlob(manifest: string): string | null {
   const model: { digest?: unknown } | undefined = layers.find(
     layer => layer?.mediaType === 'application/vnd.ollama.image.model',
   );
-  const digest = /^sha256[:-]([0-9a-f]{64})$/.exec(String(model?.digest));
+  const digest = /^sha256[:-]([0-9a-f]{64})$/.exec(typeof model?.digest === 'string' ? model.digest : '');
   const path = digest && join(ollamaFolder(), 'blobs', `sha256-${digest[1]}`);
   return path && existsSync(path) ? path : null;
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { textOf } from '../../core/forms/formField.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import { openSafetensors } from '../files/safetensors.js';
 import { adapterFileNames } from '../peft/adapterFiles.js';
@@ -46,7 +47,7 @@ export function inspectAdapter(folder: string): AdapterDescription {
   return {
     kind: 'adapter',
     folder,
-    peftType: String(config['peft_type']),
+    peftType: textOf(config['peft_type']),
     baseModel,
     parameters: groups.reduce((sum, group) => sum + group.parameters, 0),
     diskBytes: stored.reduce((sum, { byteLength }) => sum + byteLength, 0),

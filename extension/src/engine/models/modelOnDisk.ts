@@ -1,6 +1,6 @@
 // A model whose files are open and checked; no weight is read yet. Created by run/openModel.ts.
 import type { TemplatePlace, TextTokenizer } from '../../core/text/textTokenizer.js';
-import { templatesOf } from '../../core/text/huggingFaceTokenizer.js';
+import { templatesOf } from '../../core/text/namedTemplates.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { Architecture } from './architecture.js';
 

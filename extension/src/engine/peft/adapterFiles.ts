@@ -120,7 +120,7 @@ export function openAdapterFolder(folder: string): AdapterFolder {
   if (!files) throw noAdapter(folder);
   const configFile = join(folder, files.config);
   const json = readJsonObject(configFile)!;
-  const method = peftMethod(String(json['peft_type']));
+  const method = peftMethod(json['peft_type'] as string);
   if (!method)
     throw new InputError(`peft_type ${JSON.stringify(json['peft_type'] ?? null)} is not supported`, {
       file: configFile,

@@ -1,6 +1,7 @@
 // An adapter's own tokenizer and chat template, if it was trained with others than its base has: with tokens that were added, or with
 // the run's dataset.chat_template. Called by everything that opens a model for an adapter.
-import { createTokenizer, templatesOf } from '../../core/text/huggingFaceTokenizer.js';
+import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import { templatesOf } from '../../core/text/namedTemplates.js';
 import { withinTime } from '../../system/boundedWork.js';
 import { readTokenizer } from '../files/huggingfaceFolder.js';
 import type { ModelFiles } from '../files/tensorSource.js';

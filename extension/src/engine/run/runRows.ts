@@ -1,7 +1,7 @@
 // Loads the training and validation rows of a run: two tokenized files, or one that is split. Used by prepareRun.ts and
 // stepCount.ts.
 import { InputError } from '../../core/inputError.js';
-import { templatesOf } from '../../core/text/huggingFaceTokenizer.js';
+import { templatesOf } from '../../core/text/namedTemplates.js';
 import type { TemplatePlace, TextTokenizer } from '../../core/text/textTokenizer.js';
 import { MAX_TEMPLATE_BYTES, readText } from '../../system/regularFile.js';
 import { datasetFile } from '../data/datasetFile.js';

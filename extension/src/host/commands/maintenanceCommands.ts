@@ -15,6 +15,7 @@ import type { EngineStatusAnswer } from '../../protocol/engineStatus.js';
 import type { EngineService, Run, RunService } from '../services.js';
 import { showInformationMessage, showQuickPick, showWarningMessage, tellBriefly, withProgress } from '../window.js';
 import { registerGuarded } from './guarded.js';
+import { textOf } from '../../core/forms/formField.js';
 
 const LOG_LINES = 200;
 
@@ -106,10 +107,10 @@ async function engineFacts(engine: EngineService): Promise<[string, string][]> {
 function runFacts(run: Run): [string, string][] {
   const { status, failed } = run.glance();
   const config = run.config as Record<string, unknown>;
-  const settings = Object.entries(block(config, 'engine')).map(([key, value]) => `${key} ${String(value)}`);
+  const settings = Object.entries(block(config, 'engine')).map(([key, value]) => `${key} ${textOf(value)}`);
   const failure = run.failure();
   return [
-    ['Method', String(block(config, 'method')['peft_type'])],
+    ['Method', textOf(block(config, 'method')['peft_type'])],
     ['Engine settings', settings.join(', ') || 'none'],
     ['Status', failed ? `${status} (${failed.code})` : status],
     ...(failure ? [['Failure', failure.message] as [string, string]] : []),

@@ -14,6 +14,7 @@ import { readRunDocument } from '../runFiles/runDocument.js';
 import { withRelativePaths } from '../runFiles/runFilePaths.js';
 import { requireTrust, trusted } from '../trustedActions.js';
 import { showInputBox, showQuickPick, type PickItem } from '../window.js';
+import { textOf } from '../../core/forms/formField.js';
 
 type Json = Record<string, unknown>;
 
@@ -71,8 +72,8 @@ async function baseOf(uri: unknown, sources: CompareSources): Promise<Base | und
 type Item = PickItem & { of?: (comparison: Comparison) => Comparison };
 
 async function askComparison(run: Json, sources: ProposalSources): Promise<Comparison | undefined> {
-  const model = String(run['model']);
-  const train = String(block(run, 'dataset')['train']);
+  const model = textOf(run['model']);
+  const train = textOf(block(run, 'dataset')['train']);
   const { methods } = sources;
   const proposed = await proposals({ model, train }, sources);
   const compared = methods.all.map(({ peftType, title, keys }): ComparedMethod => ({

@@ -33,6 +33,7 @@ import type { Certificate } from '../../protocol/certificate.js';
 import type { Run, RunService } from '../services.js';
 import { LatestWins } from './latestWins.js';
 import { RowsList, type RowsEngine } from './listedRows.js';
+import { textOf } from '../../core/forms/formField.js';
 
 export interface DashboardSessionOptions {
   channel: WebviewChannel;
@@ -211,8 +212,8 @@ export class DashboardSession {
       secondsLeft: run.alive ? secondsLeft(whole) : null,
       firstTime,
       lastTime,
-      model: String(model ?? ''),
-      dataset: String(dataset?.train ?? ''),
+      model: textOf(model),
+      dataset: textOf(dataset?.train),
       method: this.options.methodTitle(started?.peft_type ?? peftTypeOf(run.config)),
       metrics: [...whole.metrics],
       started,

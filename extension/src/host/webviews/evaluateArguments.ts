@@ -4,6 +4,7 @@ import { textMetrics } from '../../core/evaluation/textMetrics.js';
 import { block } from '../../core/runs/runFileKeys.js';
 import type { EvaluationTarget } from '../../protocol/evaluationMessages.js';
 import type { TestedModel } from '../suites/testedModels.js';
+import { textOf } from '../../core/forms/formField.js';
 
 const WORST_ROWS = '20';
 
@@ -15,7 +16,7 @@ export function evaluateArguments(
 ): string[] {
   const rows = block(config as Record<string, unknown>, 'dataset');
   const isOwn = rows['train'] === dataset || rows['validation'] === dataset;
-  const option = (name: string, value: unknown) => (value === undefined || value === null ? [] : [name, String(value)]);
+  const option = (name: string, value: unknown) => (value === undefined || value === null ? [] : [name, textOf(value)]);
   return [
     ...['evaluate', '--model', settings.model],
     ...option('--adapter', adapter),

@@ -20,6 +20,7 @@ import type { Run, RunService } from '../services.js';
 import { showQuickPick, type PickItem } from '../window.js';
 import type { WorkspaceModels } from '../workspaceModels.js';
 import type { NewColumn } from './playgroundSession.js';
+import { textOf } from '../../core/forms/formField.js';
 
 /** What a playground is opened with. */
 export interface PlaygroundArguments {
@@ -191,7 +192,7 @@ function runItems(fitting: readonly Run[], runs: RunService): (PickItem & { run:
     return {
       icon: 'extensions',
       label: distinctName(run, known),
-      description: [String(modelOf(run)), loss ? longFigure(loss) : ''].filter(Boolean).join(' · '),
+      description: [textOf(modelOf(run)), loss ? longFigure(loss) : ''].filter(Boolean).join(' · '),
       run,
     };
   });

@@ -105,6 +105,10 @@ describe('a file of another shape', () => {
     ['a sequence of null', { pre_tokenizer: { type: 'Sequence', pretokenizers: [null] } }],
     ['a split without a pattern', { pre_tokenizer: { type: 'Split', behavior: 'Isolated' } }],
     [
+      'a split with a behavior that is no text',
+      { pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: { toString: 1 } } },
+    ],
+    [
       'a split with an invalid pattern',
       { pre_tokenizer: { type: 'Split', behavior: 'Isolated', pattern: { Regex: '(' } } },
     ],

@@ -83,6 +83,11 @@ it('split_special_tokens, by which special tokens in a text are none, is refused
   expect(error.message).toMatch(/"split_special_tokens" is not supported/);
 });
 
+it('an id in added_tokens.json that is no number is named', async () => {
+  const error = await inputErrorOf(() => tokenizerOf({ 'added_tokens.json': { '<new>': { toString: 1 } } }));
+  expect(error.describe()).toMatch(/added_tokens\.json: the id of "<new>" is \{"toString":1\}, not a whole number/);
+});
+
 it('a folder without tokenizer.json has no tokenizer', () => {
   expect(readTokenizerFolder(reader({ 'tokenizer_config.json': {} }))).toBeNull();
 });

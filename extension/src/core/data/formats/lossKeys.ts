@@ -6,6 +6,7 @@ import { IGNORE_LABEL } from '../example.js';
 import type { InputError } from '../../inputError.js';
 import { writeJsonText } from '../jsonText.js';
 import { asList, has, isObject, kindOf, numberOf, rowError } from './rowFields.js';
+import { textOf } from '../../forms/formField.js';
 
 /**
  * Keys of one turn: 0 or false leaves the turn out of the loss, 1 or true is the default of an assistant's turn; where
@@ -130,7 +131,7 @@ function weightOfRow(key: string) {
 function undesirable() {
   return {
     // Also as CSV has it.
-    neutral: (value: unknown) => String(value).toLowerCase() !== 'false',
+    neutral: (value: unknown) => textOf(value).toLowerCase() !== 'false',
     meaning: 'marks an answer that is not wanted (KTO), and loss would train the model to give it',
     hint: 'Leave such rows out.',
   };
@@ -265,7 +266,7 @@ function readMask(row: Row, key: string, length: number, source: RowSource): num
   const what = key === 'attention_mask' ? 'numbers of packed rows' : 'fractions';
   throw rowError(
     source,
-    `${key}[${wrong}] is ${String(values?.[wrong])}, but must be 0 or 1; ${what} are not supported`,
+    `${key}[${wrong}] is ${valueText(values?.[wrong])}, but must be 0 or 1; ${what} are not supported`,
   );
 }
 
@@ -280,8 +281,12 @@ function readTokenList(row: Row, key: string, length: number, source: RowSource)
   return list.map((value, i) => {
     const number = typeof value === 'boolean' ? Number(value) : numberOf(value);
     if (number !== undefined) return number;
-    throw rowError(source, `${key}[${i}] must be a number, but is ${isObject(value) ? 'an object' : String(value)}`);
+    throw rowError(source, `${key}[${i}] must be a number, but is ${valueText(value)}`);
   });
+}
+
+function valueText(value: unknown): string {
+  return isObject(value) || Array.isArray(value) ? kindOf(value) : String(value);
 }
 
 function countsFrom0(values: number[]): boolean {

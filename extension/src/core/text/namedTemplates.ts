@@ -1,0 +1,34 @@
+// chat_template of a tokenizer's config: a text, or several with names, as Transformers reads them. Called by whatever reads, writes or
+// changes templates.
+import { isObject } from '../data/formats/rowFields.js';
+import { InputError } from '../inputError.js';
+import type { TextTokenizer } from './textTokenizer.js';
+
+export interface NamedTemplate {
+  name: string;
+  template: string;
+}
+
+/** A single template is named "default". @throws InputError if it is neither a text nor named texts */
+export function namedTemplates(template: unknown): NamedTemplate[] {
+  if (template === null || template === undefined) return [];
+  if (typeof template === 'string') return [{ name: 'default', template }];
+  const byName = isObject(template) ? Object.entries(template).map(([name, text]) => ({ name, template: text })) : null;
+  const named: unknown[] = byName ?? (Array.isArray(template) ? template : [template]);
+  if (named.every(isNamedTemplate)) return named;
+  throw new InputError('must be a text, or a list whose items have a "name" and a "template"', {
+    file: 'tokenizer_config.json',
+    key: 'chat_template',
+    hint: 'Use the tokenizer_config.json that was saved with the model.',
+  });
+}
+
+function isNamedTemplate(entry: unknown): entry is NamedTemplate {
+  return isObject(entry) && typeof entry.name === 'string' && typeof entry.template === 'string';
+}
+
+export function templatesOf(template: unknown): Pick<TextTokenizer, 'chatTemplate' | 'toolTemplate'> {
+  const named = namedTemplates(template);
+  const textOf = (name: string) => named.find(entry => entry.name === name)?.template ?? null;
+  return { chatTemplate: textOf('default'), toolTemplate: textOf('tool_use') };
+}
