@@ -1,5 +1,5 @@
 // `npm run fuzz [-- count [seed [reader]]]`: damaged inputs of every kind (readers.ts), or of the readers whose names have that text,
-// are read in processes with little memory and little time.
+// are read in processes with little memory and little time. Ctrl-C ends it, after the inputs at hand, with the figures so far.
 // Each must be read, or refused with a message that says where. Those that do anything else are kept in runs/fuzz, and the exit code
 // is 1. short.test.ts does the same with a part of them.
 import { build } from 'esbuild';
@@ -19,9 +19,10 @@ const LAST_MESSAGES_MS = 50;
 
 /**
  * @param onFault called for each input that is neither read nor refused
+ * @param signal ends it early
  * @returns numbers of inputs, by reader
  */
-export async function fuzz({ count, seed, only = '', onFault, onProgress = () => {} }) {
+export async function fuzz({ count, seed, only = '', signal, onFault, onProgress = () => {} }) {
   // Inside the repository, where the bundle finds its packages.
   mkdirSync(join(root, 'runs'), { recursive: true });
   const bundles = mkdtempSync(join(root, 'runs/fuzz-'));
@@ -33,7 +34,7 @@ export async function fuzz({ count, seed, only = '', onFault, onProgress = () =>
       counts.faults++;
       onFault(report);
     };
-    for (let from = 0; from < count; from += TASK_INPUTS) {
+    for (let from = 0; from < count && !signal?.aborted; from += TASK_INPUTS) {
       const until = Math.min(count, from + TASK_INPUTS);
       await readAll({ seed, from, until, isFirst: from === 0, isAgain: false }, args, counts, fault);
       onProgress(counts);
@@ -153,10 +154,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(kept, { recursive: true, force: true });
   const began = Date.now();
   const sum = numbers => Object.values(numbers).reduce((total, number) => total + number, 0);
-  const { read, refused, faults } = await fuzz({
-    count,
-    seed,
-    only,
+  const ending = new AbortController();
+  process.once('SIGINT', () => ending.abort());
+  const { inputs, read, refused, faults } = await fuzz({
+    ...{ count, seed, only, signal: ending.signal },
     onFault: ({ n, reader, file, message }) => {
       mkdirSync(kept, { recursive: true });
       writeFileSync(join(kept, `${seed}-${n}.txt`), `${reader}: ${file}\n${message}\n`);
@@ -167,6 +168,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const reader of Object.keys({ ...read, ...refused }).sort())
     console.log(`${reader}: ${read[reader] ?? 0} read, ${refused[reader] ?? 0} refused`);
   const seconds = Math.round((Date.now() - began) / 1000);
-  console.log(`${count} inputs in ${seconds} s: ${sum(read)} read, ${sum(refused)} refused, ${faults} faults`);
+  console.log(`${inputs} inputs in ${seconds} s: ${sum(read)} read, ${sum(refused)} refused, ${faults} faults`);
   process.exit(faults > 0 ? 1 : 0);
 }

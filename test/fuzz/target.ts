@@ -141,6 +141,8 @@ process.on('message', async (task: Task) => {
   }
   process.send!({ type: 'done', ...counts } satisfies Report);
 });
+// Ctrl-C is for fuzz.mjs.
+process.on('SIGINT', () => {});
 process.on('disconnect', () => {
   for (const folder of places.values()) rmSync(folder, { recursive: true, force: true });
   process.exit();
