@@ -96,6 +96,7 @@ for (const { model: reference, adapters, out } of JSON.parse(readFileSync(0, 'ut
       vocab: parts.reduce((sum, { length }) => sum + length, 0) / 4 / rows.flat().length || vocabSize,
       ends: endTokensOf({ tokenizer, files: merged.files }),
       template: tokenizer.chatTemplate,
+      composes: JSON.stringify(merged.files.tokenizer!.tokenizer['normalizer']).includes('"NFC"'),
     }),
   );
   merged.dispose();

@@ -78,7 +78,8 @@ export function pageOf(measured) {
 
 Written by \`npm run test:exports\`, which trains each method for a few steps on each base, exports it to every target, and opens the files with
 ${Object.values(programs).join(', ') || 'the programs'}. ${opened.length} exports were opened, ${failed.length} differ${failed.length > 0 ? ' (marked with **!**)' : ''}. In each,
-token ids of rendered chats and texts are those of the model, answers end at its tokens, and the chat template is its own. Of
+token ids of rendered chats and texts are those of the model, answers end at its tokens, and the chat template is its own. llama.cpp gets
+texts with composed characters where the tokenizer composes them (NFC, as Qwen's does), since it doesn't itself. Of
 ${answered.length}, greedy answers are compared too, two of twelve tokens each: where no weight is rounded, a token that isn't the same counts as a difference.
 
 A figure is the mean KL divergence, in nats per token, of what the program computes from what this engine computes for base and adapter, not

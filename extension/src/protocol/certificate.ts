@@ -14,7 +14,7 @@ export const comparisonSchema = z.object({
   with: z.string().describe('What it was compared with or on, in words'),
   difference: z.number().nullable().describe('kl: nats per token; others: how many differ; null: not compared'),
   bound: z.number().nullable().describe('The largest difference that is accepted; null: none'),
-  why: z.string().describe('Reason for the bound, or for not comparing'),
+  why: z.string().describe('Reason for the bound, or what was not compared and why'),
   verdict: verdictSchema,
 });
 export type Comparison = z.infer<typeof comparisonSchema>;
