@@ -7,6 +7,9 @@ import { MAX_STEPS } from './runConfig.js';
 /** Names are shown in charts and become folders. */
 export const MAX_ENTRY_NAME = 60;
 
+/** Of all entries with all seeds: a grid of some keys can have more than fit into memory. */
+export const MAX_RACE_RUNS = 1000;
+
 const name = z.string().trim().min(1);
 const block = z.record(z.string(), z.unknown());
 

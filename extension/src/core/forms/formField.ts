@@ -211,9 +211,16 @@ export const JSON_WORDS: ValueWords = {
   null: 'null',
   fixed: value => JSON.stringify(value),
   text: ({ minLength }) => (minLength ? 'non-empty text' : 'text'),
-  list: (items, { minItems }) => `a ${minItems ? 'non-empty ' : ''}list of ${items}`,
+  // Of items that may be anything, nothing is said.
+  list: (items, { minItems, items: of = {} }) =>
+    `a ${minItems ? 'non-empty ' : ''}list${Object.keys(of).length === 0 ? '' : ` of ${severalOf(items)}`}`,
   table: values => (values ? `an object whose values are ${values}` : 'an object'),
 };
+
+/** `an object` -> `objects` */
+function severalOf(items: string): string {
+  return items.replace(/^an? (object|list|whole number|number)\b/, '$1s');
+}
 
 /** What a schema accepts, in words: `a whole number from 1 to 4096`. */
 export function expected(schema: JsonSchema, words: ValueWords = FORM_WORDS): string {

@@ -1,9 +1,16 @@
 // From a race file to the run files of its entries: variations and grids, seeds, budget. Pure; the engine checks each run file
 // (engine/race/planRace.ts) and the editor lists the entries of a race that is being written.
-import { MAX_ENTRY_NAME, type RaceBudget, type RaceConfig, type RaceVariation } from '../../protocol/raceConfig.js';
+import {
+  MAX_ENTRY_NAME,
+  MAX_RACE_RUNS,
+  type RaceBudget,
+  type RaceConfig,
+  type RaceVariation,
+} from '../../protocol/raceConfig.js';
 import { trainingConfigSchema, type RunConfig } from '../../protocol/runConfig.js';
 import { InputError } from '../inputError.js';
 import { textOf } from '../forms/formField.js';
+import { count } from '../units.js';
 
 type Json = Record<string, unknown>;
 
@@ -29,9 +36,10 @@ const BLOCKS = ['method', 'training'];
  * All entries with all seeds, entry by entry. A budget in tokens is not applied: its steps depend on the rows.
  * @param base the content of a valid run file
  * @param file of the race, for messages
- * @throws InputError for names or seeds that repeat, and for keys that a race decides itself
+ * @throws InputError for more runs than a race can have, names or seeds that repeat, and keys that a race decides itself
  */
 export function expandRace(race: RaceConfig, base: Json, file: string): RaceEntry[] {
+  checkSize(race, file);
   const variations = race.vary.flatMap((variation, i) => combinations(variation, `vary.${i}`, file));
   const named = variations.map(variation => ({ ...variation, name: variation.name ?? nameOf(variation, base) }));
   checkNames(named, file);
@@ -59,6 +67,18 @@ export function expandRace(race: RaceConfig, base: Json, file: string): RaceEntr
       place: variation.place,
     }));
   });
+}
+
+/** Before they are made. */
+function checkSize({ vary, seeds = [0] }: RaceConfig, file: string): void {
+  const entriesOf = ({ grid = {} }: RaceVariation) => Object.values(grid).reduce((n, { length }) => n * length, 1);
+  const runs = seeds.length * vary.reduce((sum, variation) => sum + entriesOf(variation), 0);
+  if (runs > MAX_RACE_RUNS)
+    throw new InputError(`the race has ${count(runs)} runs, and may have ${count(MAX_RACE_RUNS)}`, {
+      file,
+      key: 'vary',
+      hint: 'A grid has a run for each combination of its values and each seed. Leave some out.',
+    });
 }
 
 /** The error of a run that a race file has in it, with its keys there. */

@@ -20,8 +20,8 @@ export function measuredMethods(races: readonly RaceFiles[]): ReadonlyMap<string
   for (const files of races) {
     const raced = unlessWrong(() => racedRuns(files, 'race.json'));
     for (const entry of raced ? entryFigures(raced.runs) : []) {
-      const { peftType, loss, finished, runs } = entry;
-      if (peftType === null || !loss || finished < runs.length) continue;
+      const { peftType, loss, parameters, finished, runs } = entry;
+      if (peftType === null || !loss || !parameters || finished < runs.length) continue;
       const other = best.get(peftType);
       if (!other || loss.mean < other.entry.loss!.mean) best.set(peftType, { entry, race: raced!.race.name });
     }

@@ -26,7 +26,7 @@ export interface Comparison {
 }
 
 /**
- * @param run the run file, for its own method and learning rate
+ * @param run the run file, for its own method and learning rate; without one, multiples are of the proposed rate
  * @param reference the run as the race file names it: a path, or the run itself
  */
 export function proposeRace(
@@ -39,7 +39,8 @@ export function proposeRace(
     run: reference,
     vary: methods.map(method => {
       const isOwn = method.peftType === peftTypeOf(run);
-      const rate = (isOwn ? block(run, 'training') : block(method.proposed, 'training'))['learning_rate'];
+      const ownRate = isOwn ? block(run, 'training')['learning_rate'] : undefined;
+      const rate = ownRate ?? block(method.proposed, 'training')['learning_rate'];
       const varied = Object.entries(options).filter(([key, values]) => method.keys.includes(key) && values.length > 0);
       const rates = typeof rate === 'number' ? rateFactors.map(factor => Number((rate * factor).toPrecision(3))) : [];
       const grid = {

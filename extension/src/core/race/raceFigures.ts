@@ -155,12 +155,15 @@ export interface RaceLimits {
   seconds: number | null;
 }
 
+/** An entry that can be chosen. */
+type Measured = EntryFigures & { parameters: Spread; loss: Spread };
+
 export interface Choice {
-  chosen: EntryFigures;
+  chosen: Measured;
   /** By the score if every entry within the limits has one, else by the loss. */
   by: Quality;
   /** Entries with fewer trained parameters whose seeds reach into the range of the chosen one's: no difference is shown. */
-  asGood: EntryFigures[];
+  asGood: Measured[];
 }
 
 /** The best entry within the limits; null if there is none. */
@@ -168,14 +171,18 @@ export function chooseEntry(entries: readonly EntryFigures[], limits: RaceLimits
   const fits = (limit: number | null, spread: Spread | null) =>
     limit === null || (spread !== null && spread.max <= limit);
   const allowed = entries.filter(
-    entry => entry.loss && fits(limits.memoryBytes, entry.memoryBytes) && fits(limits.seconds, entry.seconds),
+    (entry): entry is Measured =>
+      entry.loss !== null &&
+      entry.parameters !== null &&
+      fits(limits.memoryBytes, entry.memoryBytes) &&
+      fits(limits.seconds, entry.seconds),
   );
   if (allowed.length === 0) return null;
   const by: Quality = allowed.every(({ score }) => score !== null) ? 'score' : 'loss';
-  const bad = (entry: EntryFigures) => (by === 'loss' ? entry.loss!.mean : -entry.score!.mean);
+  const bad = (entry: Measured) => (by === 'loss' ? entry.loss.mean : -entry.score!.mean);
   const chosen = allowed.reduce((best, entry) => (bad(entry) < bad(best) ? entry : best));
   const asGood = allowed.filter(
-    entry => entry !== chosen && entry.parameters!.mean < chosen.parameters!.mean && overlap(entry[by]!, chosen[by]!),
+    entry => entry !== chosen && entry.parameters.mean < chosen.parameters.mean && overlap(entry[by]!, chosen[by]!),
   );
   return { chosen, by, asGood };
 }

@@ -21,6 +21,7 @@ import {
   QUALITY_TITLES,
   raceTable,
   rangeText,
+  seedsText,
   spreadText,
 } from './raceTable.js';
 import { textOf } from '../forms/formField.js';
@@ -118,12 +119,13 @@ export function choiceText(entries: readonly EntryFigures[], limits: RaceLimits)
   if (!choice) return under ? `No entry stays under ${under} with all of its seeds.` : 'No entry has finished.';
   const { chosen, by, asGood } = choice;
   const value = spreadText(chosen[by], QUALITY_TEXT[by]);
-  const others = asGood.map(entry => `${entry.name} (${count(entry.parameters!.mean)})`);
+  const others = asGood.map(entry => `${entry.name} (${count(entry.parameters.mean)})`);
   return [
-    `${best}: ${chosen.name}, ${QUALITY_TITLES[by].toLowerCase()} ${value}, ${count(chosen.parameters!.mean)} trained parameters.`,
+    `${best}: ${chosen.name}, ${QUALITY_TITLES[by].toLowerCase()} ${value}, ${count(chosen.parameters.mean)} trained parameters.`,
     ...(others.length === 0
       ? []
       : [`No difference shown over these seeds, with fewer trained parameters: ${others.join(', ')}.`]),
+    ...(chosen.finished < chosen.runs.length ? [`Its finished seeds: ${seedsText(chosen)}.`] : []),
     ...(chosen.runs.length === 1 ? ['With one seed each, small differences may be chance.'] : []),
   ].join(' ');
 }

@@ -72,7 +72,7 @@ export function rangeText(spread: Spread | null, text: (value: number) => string
 }
 
 /** `3`, or `1 of 3, 1 failed`. */
-function seedsText({ runs, finished }: EntryFigures): string {
+export function seedsText({ runs, finished }: EntryFigures): string {
   if (finished === runs.length) return String(finished);
   const others = OTHER_STATES.flatMap(status => {
     const number = runs.filter(run => run.status === status).length;

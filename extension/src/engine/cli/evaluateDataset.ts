@@ -12,7 +12,7 @@ import { datasetConfigSchema } from '../../protocol/datasetConfig.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { checkNotInput } from '../files/outputFile.js';
+import { checkSecondFile } from '../files/outputFile.js';
 import { BASE } from '../generation/session.js';
 import { loadAdapter } from '../peft/adapterFiles.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
@@ -70,7 +70,7 @@ function columnsOf(pairs: readonly string[]): Record<string, string> {
 
 export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
   const file = datasetFile(resolve(flags.dataset), 'validation');
-  if (flags.perToken !== undefined) checkNotInput(resolve(flags.perToken), file, '--per-token');
+  if (flags.perToken !== undefined) checkSecondFile(resolve(flags.perToken), file, '--per-token');
   const progress = flags.progress ? progressLines() : progressDisplay();
   const base = await openModelFiles(flags.model, '.', progress);
   const options = { files: base.files, onWarning: progress.warn };

@@ -10,7 +10,7 @@ import { counted, percent } from '../../core/units.js';
 import type { EvaluationReport } from '../../protocol/answers.js';
 import { readSuite } from '../data/readSuite.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { checkNotInput } from '../files/outputFile.js';
+import { checkSecondFile } from '../files/outputFile.js';
 import { BASE } from '../generation/session.js';
 import { answerSuite } from '../run/answerSuite.js';
 import { checkContamination } from '../run/contamination.js';
@@ -34,7 +34,7 @@ export interface SuiteFlags extends SessionFlags {
 /** @throws CancelledError after Ctrl-C, once the results so far are printed */
 export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
   const rows = await readSuite(flags.suite);
-  if (flags.junit !== undefined) checkNotInput(resolve(flags.junit), resolve(flags.suite), '--junit');
+  if (flags.junit !== undefined) checkSecondFile(resolve(flags.junit), resolve(flags.suite), '--junit');
   const named = namedAdapters(flags.adapter ?? []);
   const adapters = named.map(({ name }) => name);
   if (!flags.base && adapters.length === 0)

@@ -24,10 +24,12 @@ export function checkNewFile(path: string, force: boolean, option = '--out', ins
 }
 
 /**
+ * Of a file that a command writes beside its answer, instead of one of that name.
  * @param key the option that names it
- * @throws InputError if the result would replace what it is made from
+ * @throws InputError if it can't be created, or would replace what it is made from
  */
-export function checkNotInput(out: string, input: string, key: string): void {
+export function checkSecondFile(out: string, input: string, key: string): void {
+  checkNewFile(out, true, key);
   const [there, read] = [statOf(out), statOf(input)];
   if (there && read && there.ino === read.ino && there.dev === read.dev)
     throw new InputError('this is the file that is read', { file: out, key, hint: 'Choose another file.' });

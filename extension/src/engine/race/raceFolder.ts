@@ -14,7 +14,7 @@ import { holderOf } from '../../system/fileClaim.js';
 import { scoreIn } from '../../system/keptReports.js';
 import { readJsonObject, writeJson } from '../files/jsonFile.js';
 import { parseRun, readRunFile, type RunFile } from '../run/readRunFile.js';
-import { readEvents } from '../runFolder/eventLog.js';
+import { readableEvents } from '../runFolder/eventLog.js';
 import type { RaceInputs } from './planRace.js';
 
 export const raceInputsSchema = z.object({ model: z.string(), train: z.string(), validation: z.string().nullable() });
@@ -87,10 +87,10 @@ function suitesIn(run: Record<string, unknown>): string[] {
   return runConfigSchema.safeParse(run).data?.dataset.suites ?? [];
 }
 
-/** @throws InputError if run.json or the events can't be read */
+/** Lines that are no events don't count, as in the editor. @throws InputError if run.json or the file of events can't be read */
 export function figuresOf(folder: string, entry: RaceEntry): RunFigures {
   const run = join(folder, entry.folder);
-  const events = readEvents(eventsFile(run));
+  const events = readableEvents(eventsFile(run));
   const runFile = join(run, 'run.json');
   const config = existsSync(runFile) ? readRunFile(runFile, 'refuse').config : null;
   const figures = folderFigures(run, {

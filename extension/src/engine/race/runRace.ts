@@ -13,7 +13,7 @@ import { writeJson } from '../files/jsonFile.js';
 import { failedEvent } from '../run/failedEvent.js';
 import { readRunFile } from '../run/readRunFile.js';
 import { differingKeys } from '../run/resolvedRun.js';
-import { EventWriter, readEvents } from '../runFolder/eventLog.js';
+import { EventWriter, readableEvents } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { planRace, readRaceFile, type PlannedEntry, type RaceInputs } from './planRace.js';
 import { cacheFolder, eventsFile, figuresOf, noRace, raceFile, readInputs, writeRace } from './raceFolder.js';
@@ -169,7 +169,7 @@ async function runEntry(entry: PlannedEntry, started: RaceEntryStart, request: R
   const isDead = status === 'waiting' || (status === 'interrupted' && end.signal !== null);
   if (isDead && !signal.aborted) recordDeath(run, end, listen);
   // What is wrong before a run begins is written to its events only.
-  else if (status === 'failed' && !hasFailed) listen(readEvents(eventsFile(run)).at(-1)!);
+  else if (status === 'failed' && !hasFailed) listen(readableEvents(eventsFile(run)).at(-1)!);
 }
 
 /** A process that was killed leaves no `failed` event, without which the run would be resumed and perhaps killed again. */

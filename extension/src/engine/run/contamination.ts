@@ -1,13 +1,13 @@
 // Refuses to evaluate an adapter on rows that it was trained on, and to train on rows of a suite that is to judge the result: such
 // answers say what is memorised, not what can be done. For suites whose rows name the dataset rows that they were made from; called by
 // `evaluate` and before a run.
-import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { describeSource } from '../../core/data/example.js';
 import type { SuiteRow } from '../../core/evaluation/suite.js';
 import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
 import { readSuite } from '../data/readSuite.js';
+import { runFolderOf } from '../runFolder/runFolder.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { NamedAdapter } from './openSession.js';
@@ -26,8 +26,8 @@ import {
 const NAMED_ROWS = 5;
 
 /**
- * Also for the runs that the adapter's run was initialized from. A result outside a run folder can't be checked; if the training
- * rows of a run are gone or other ones now, a warning says so.
+ * Also for the runs that the adapter's run was initialized from. A warning says what can't be checked: an adapter outside a run
+ * folder, or a run whose training rows are gone or other ones now.
  * @param tested an adapter, or the base itself, which a run may have trained
  * @param model the base
  * @throws InputError that names rows of the suite that the adapter was trained on
@@ -41,22 +41,24 @@ export async function checkContamination(
   const suite = bySource(rows);
   if (suite.size === 0) return;
   const place = { reference: model, folder: '.' };
+  const unknown = (why: string) =>
+    reporter.warn('contamination_unknown', `whether "${name}" was trained on rows of the suite is unknown${why}`);
   const seen = new Set<string>();
-  for (let folder = runFolderOf(path); folder !== null && !seen.has(folder);) {
+  for (let result: string | null = path; result !== null;) {
+    const folder = runFolderOf(result);
+    // Most models come from elsewhere.
+    if (folder === null && result !== model) unknown(`: ${result} is not in the folder of the run that wrote it`);
+    if (folder === null || seen.has(folder)) return;
     seen.add(folder);
     const run = readRunFile(join(folder, 'run.json'), 'refuse');
     const found = await trainedBefore(run, folder, hash => suite.has(hash), place, reporter);
-    if (found instanceof InputError)
-      reporter.warn(
-        'contamination_unknown',
-        `whether "${name}" was trained on rows of the suite is unknown, by its run ${folder}: ${found.message}`,
-      );
+    if (found instanceof InputError) unknown(`, by its run ${folder}: ${found.message}`);
     else if (found.length > 0)
       throw contaminated(found, suite, `"${name}" was trained on`, {
         key: 'source',
         hint: 'Remove these rows from the suite, or make one of rows that the run holds out: tunewright suite --run FOLDER',
       });
-    folder = run.initFrom === null ? null : runFolderOf(run.resolvePath(run.initFrom));
+    result = run.initFrom === null ? null : run.resolvePath(run.initFrom);
   }
 }
 
@@ -120,15 +122,6 @@ export async function trainedAmong(
   if (rows.length === 0) return { rows, contentHash };
   const { trained } = await trainedAndHeldOut(run, model, reporter);
   return { rows: rows.filter(({ number }) => trained.has(number)), contentHash };
-}
-
-/** The folder of the run whose result or checkpoint this is. */
-function runFolderOf(path: string): string | null {
-  // An id of a model is no path.
-  if (!existsSync(path)) return null;
-  for (let folder = resolve(path), up = 0; up < 4; folder = dirname(folder), up++)
-    if (existsSync(join(folder, 'run.json')) && existsSync(join(folder, 'events.ndjson'))) return folder;
-  return null;
 }
 
 function contaminated(

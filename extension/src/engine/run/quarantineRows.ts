@@ -59,7 +59,15 @@ export async function changeQuarantine(
   if (contentHash !== undefined && contentHash !== found.contentHash) refuseLines(add, dataset);
   const added = add.map(name => found.one(name));
   const removed = new Set(remove.map(name => quarantined(name, before, found, file).hash));
-  const rows = orderedQuarantine([...before, ...added]).filter(({ hash }) => !removed.has(hash));
+  const both = added.find(({ hash }) => removed.has(hash));
+  if (both)
+    throw new InputError(`the row of line ${both.line} is to be both added and removed`, {
+      ...{ file: dataset, line: both.line, key: '--remove' },
+      hint: 'Name it once. Rows with equal content are one.',
+    });
+  // Read again, since finding the rows takes a while, in which another process may have changed the file.
+  const now = readQuarantine(file) ?? [];
+  const rows = orderedQuarantine([...now, ...added]).filter(({ hash }) => !removed.has(hash));
   if (add.length + remove.length > 0) writeQuarantine(file, rows);
   return {
     file,

@@ -229,9 +229,17 @@ export function folderName(name: string): string {
   return basename(name).replace(/[^\w.-]+/g, '-');
 }
 
-/** The run that has written this result or checkpoint: RUN/adapter, RUN/model, RUN/checkpoints/step-N. */
+/** How far below its run's folder a result is at most: RUN/exports/NAME/FILE. */
+const DEEPEST = 3;
+
+/** The run that has written this result, checkpoint or export, also if a link leads there; null if there is none. */
 export function runFolderOf(path: string): string | null {
-  const parent = dirname(resolve(path));
-  const candidates = [parent, basename(parent) === 'checkpoints' ? dirname(parent) : parent];
-  return candidates.find(folder => ['run.json', 'events.ndjson'].every(name => existsSync(join(folder, name)))) ?? null;
+  // An id of a model is no path.
+  if (!existsSync(path)) return null;
+  let folder = realpathSync(path);
+  for (let up = 0; up < DEEPEST; up++) {
+    folder = dirname(folder);
+    if (['run.json', 'events.ndjson'].every(name => existsSync(join(folder, name)))) return folder;
+  }
+  return null;
 }

@@ -3,6 +3,7 @@ import {
   conditionOf,
   controlOf,
   expected,
+  JSON_WORDS,
   helpOf,
   linesOf,
   parseLines,
@@ -164,5 +165,14 @@ describe('expected', () => {
   it('describes what a key accepts', () => {
     expect(expected(training['eval_steps']!)).toBe('a whole number of at least 1 or empty');
     expect(expected(lora['bias']!)).toBe('none or all or lora_only');
+  });
+
+  it.each<[JsonSchema, string]>([
+    [{}, 'a list'],
+    [{ type: 'object' }, 'a list of objects'],
+    [{ type: 'integer', minimum: 0 }, 'a list of whole numbers of at least 0'],
+    [{ type: 'string', minLength: 1 }, 'a list of non-empty text'],
+  ])('describes a list of %j in a file', (items, text) => {
+    expect(expected({ type: 'array', items }, JSON_WORDS)).toBe(text);
   });
 });

@@ -192,3 +192,11 @@ it('an adapter to start from has options that can’t be varied, unless the entr
   expect(expand({ vary: [{ training: { learning_rate: 1 } }] }, run)[0]!.run['method']).toEqual(run.method);
   expect(expand({ vary: [{ method: { init_from: null, r: 2 } }] }, run)[0]!.run['method']).toMatchObject({ r: 2 });
 });
+
+it('a grid with more runs than a race can have is refused before they are made', async () => {
+  const values = Array.from({ length: 100 }, (_, i) => i);
+  const grid = Object.fromEntries(['r', 'lora_alpha', 'lora_dropout', 'a', 'b'].map(key => [`method.${key}`, values]));
+  const { message, key } = await errorOf({ vary: [{}, { grid }], seeds: [1, 2] });
+  expect(message).toBe('the race has 20,000,000,002 runs, and may have 1,000');
+  expect(key).toBe('vary');
+});

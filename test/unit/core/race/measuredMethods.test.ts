@@ -55,3 +55,7 @@ it('not an entry with seeds that failed or are missing, nor a race that can’t 
   ]);
   expect([...measured]).toEqual([]);
 });
+
+it('nothing of an entry whose parameters are unknown', () => {
+  expect(measuredMethods([race('damaged', finishedRun('a', 1, { trainable_parameters: null }))]).size).toBe(0);
+});

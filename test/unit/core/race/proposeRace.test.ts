@@ -103,3 +103,10 @@ test.each([
 ])('the budget %j is %j', (text, budget) => {
   expect(parseBudget(text)).toEqual(budget);
 });
+
+test('rates for a run file without one are multiples of the proposed one', () => {
+  const run = { ...RUN, training: {} };
+  const comparison = { methods: [LORA], options: {}, rateFactors: [1, 3], seeds: 1, budget: null };
+  const { vary } = proposeRace('r', { run, reference: 'a.tune.json' }, comparison);
+  expect(vary).toEqual([{ name: 'LoRA', grid: { 'training.learning_rate': [2e-4, 6e-4] } }]);
+});

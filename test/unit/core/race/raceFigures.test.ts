@@ -253,6 +253,12 @@ describe('the choice', () => {
     expect(choose({}, [unfinishedRun('never', 1)])).toBeNull();
   });
 
+  it('isn’t an entry whose parameters are unknown, as of a damaged line of events', () => {
+    const unknown = finishedRun('unknown', 1, { validation_loss: 0.1, trainable_parameters: null });
+    expect(choose({}, [...runs, unknown])!.chosen.name).toBe('large');
+    expect(choose({}, [unknown])).toBeNull();
+  });
+
   it('goes by the score if all of the entries have one', () => {
     const scored = runs.map(run => ({ ...run, score: run.name === 'worse' ? 0.9 : 0.1 }));
     expect(choose({}, scored)).toMatchObject({ by: 'score', chosen: { name: 'worse' } });

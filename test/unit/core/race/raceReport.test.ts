@@ -82,7 +82,7 @@ describe('the choice', () => {
   it('is said with its figures and limits', () => {
     const entries = entryFigures(RUNS);
     expect(choiceText(entries, NONE)).toBe(
-      'The best: full | all, validation loss 1.0000, 1,750,240 trained parameters.',
+      'The best: full | all, validation loss 1.0000, 1,750,240 trained parameters. Its finished seeds: 1 of 2, 1 failed.',
     );
     expect(choiceText(entries, { memoryBytes: 1e9, seconds: 60 })).toBe(
       'The best under 1.0 GB and 1:00: LORA r=1, validation loss 1.3000 ± 0.0707, 14,480 trained parameters.',

@@ -1,9 +1,9 @@
 // What a race folder has, when its files are damaged or were changed by hand: a message with the place, never an error of the program.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readInputs, readRace, writeRace } from '../../../../extension/src/engine/race/raceFolder.js';
+import { readInputs, readRace, readRaceFolder, writeRace } from '../../../../extension/src/engine/race/raceFolder.js';
 import { raceConfigSchema } from '../../../../extension/src/protocol/raceConfig.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 
@@ -45,6 +45,15 @@ describe('the race', () => {
     rmSync(join(folder, 'race.json'));
     expect((await inputErrorOf(() => readRace(folder))).record().hint).toMatch(/tunewright race/);
   });
+});
+
+it('lines of events that are damaged don’t count', () => {
+  const race = { ...raceConfigSchema.parse({ name: 'a', run: RUN, vary: [{ name: 'a' }], seeds: [1] }), run: RUN };
+  writeRace(folder, race, { model: 'm', train: 't', validation: null });
+  mkdirSync(join(folder, 'runs/a-seed1'), { recursive: true });
+  const failed = { seq: 1, time: '2026-01-01T00:00:00.000Z', type: 'failed', step: 0, message: 'no memory' };
+  write('runs/a-seed1/events.ndjson', `{"type":"sta\n${JSON.stringify({ ...failed, last_checkpoint: null })}\n`);
+  expect(readRaceFolder(folder).runs).toMatchObject([{ name: 'a', status: 'failed', failure: 'no memory' }]);
 });
 
 describe('the inputs', () => {

@@ -69,9 +69,11 @@ test.each([
   [[{ line: 5 }], [], 'no row that can be used begins at line 5', '--add'],
   [[{ hash: `sha256:${'0'.repeat(64)}` }], [], `no row of the dataset has the hash sha256:${'0'.repeat(64)}`, '--add'],
   [[], [{ line: 2 }], 'line 2 is not in quarantine', '--remove'],
+  [[{ line: 1 }], [{ line: 3 }], 'the row of line 1 is to be both added and removed', '--remove'],
 ] as [RowName[], RowName[], string, string][])('add %j, remove %j: %s', async (add, remove, message, key) => {
   const name = `data${message.length}.jsonl`;
   place.write(name, ROWS);
+  if (message.endsWith('removed')) await change([{ line: 1 }], [], place.file(name));
   const error = await inputErrorOf(() => change(add, remove, place.file(name)));
   expect(error.record()).toMatchObject({ message, key, hint: expect.any(String) as string });
 });
@@ -83,4 +85,12 @@ test('of several rows in a line, one is named by its hash', async () => {
   expect(error.hint).toMatch('tunewright rows --json');
   const [row] = (await change([{ line: 2 }])).rows;
   expect(linesOf(await change([{ hash: row!.hash }], [], path))).toEqual([[1, [1]]]);
+});
+
+test('two that change the file at the same time keep each other’s rows', async () => {
+  await Promise.all([change([{ line: 2 }]), change([{ line: 4 }])]);
+  expect(linesOf(await change([]))).toEqual([
+    [2, [2]],
+    [4, [4]],
+  ]);
 });

@@ -1,5 +1,5 @@
 // What is said of the rows of a run whose training file was edited: before it was resumed, or since.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { fileHash } from '../../../../extension/src/engine/data/fileHash.js';
@@ -92,4 +92,14 @@ it('whether others were trained on is unknown, also if the file is again what th
     writeFileSync(file, text);
     expect(await contamination([other])).toEqual(['contamination_unknown']);
   }
+});
+
+it('whether an adapter outside a run folder was trained on them is unknown; a base is not asked for', async () => {
+  const suite = await readSuite(place.file('suite.eval.jsonl'));
+  const warnings: string[] = [];
+  const reporter = { ...silentReporter, warn: (_code: string, message: string) => void warnings.push(message) };
+  const base = place.file('base');
+  cpSync(join(folder, 'adapter'), place.file('moved'), { recursive: true });
+  for (const path of [base, place.file('moved')]) await checkContamination(suite, { name: 'it', path }, base, reporter);
+  expect(warnings).toEqual([expect.stringMatching(/unknown: .*moved is not in the folder of the run that wrote it$/)]);
 });

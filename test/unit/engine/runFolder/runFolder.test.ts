@@ -14,7 +14,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { claimRun, commandReader } from '../../../../extension/src/engine/run/runProcess.js';
 import { EventWriter, readEvents } from '../../../../extension/src/engine/runFolder/eventLog.js';
-import { defaultRunFolder, latestRunFolder, RunFolder } from '../../../../extension/src/engine/runFolder/runFolder.js';
+import {
+  defaultRunFolder,
+  latestRunFolder,
+  RunFolder,
+  runFolderOf,
+} from '../../../../extension/src/engine/runFolder/runFolder.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 
 let path: string;
@@ -138,5 +143,19 @@ describe('a training process', () => {
     expect(read()).toEqual([]);
     appendFileSync(file, 've"}\n{"type":"resume"}\n');
     expect(read()).toEqual([{ type: 'save' }, { type: 'resume' }]);
+  });
+
+  it('is found from its results, checkpoints and exports, also through a link', () => {
+    for (const name of ['run.json', 'events.ndjson']) writeFileSync(join(path, name), '');
+    for (const folder of ['adapter', 'checkpoints/step-2', 'exports/merged'])
+      mkdirSync(join(path, folder), { recursive: true });
+    writeFileSync(join(path, 'exports/merged/model.gguf'), '');
+    symlinkSync(join(path, 'adapter'), `${path}-link`);
+    const found = ['adapter', 'checkpoints/step-2', 'exports/merged/model.gguf'].map(name =>
+      runFolderOf(join(path, name)),
+    );
+    expect([...found, runFolderOf(`${path}-link`)]).toEqual(Array(4).fill(path));
+    rmSync(`${path}-link`);
+    expect([path, join(path, 'model'), 'embedded:tiny'].map(runFolderOf)).toEqual([null, null, null]);
   });
 });

@@ -49,9 +49,13 @@ export const number = checkType({
   },
 });
 
+/** Digits with commas between thousands. Not tried again at the next group, which would take a time quadratic in their number. */
+const THOUSANDS = /(?<!(?<![\p{L}\p{N}_.])\d{1,3},(?=\d{3}(?!\d)))\d{1,3}(?:,\d{3})+(?!,?\d)/u;
 /** Digits of a number: not within a word, and not the end of one with two points, as in 1.2.3. */
-const DIGITS =
-  /(?:(?<![\p{L}\p{N}_]|\d\.)(?:\d{1,3}(?:,\d{3})+(?!,?\d)|\d+)(?:\.\d+)?|(?<![\p{L}\p{N}_.])\.\d+)(?:e[-+]?\d+)?/giu;
+const DIGITS = new RegExp(
+  `(?:(?<![\\p{L}\\p{N}_]|\\d\\.)(?:${THOUSANDS.source}|\\d+)(?:\\.\\d+)?|(?<![\\p{L}\\p{N}_.])\\.\\d+)(?:e[-+]?\\d+)?`,
+  'giu',
+);
 /** A minus directly after a word, a number or a bracket is subtraction or a hyphen. */
 const NEGATIVE = /(?:^|[^\p{L}\p{N}_)])(?:[-\u2212][$€£¥]?|[$€£¥][-\u2212])$/u;
 

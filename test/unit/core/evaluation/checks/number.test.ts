@@ -57,3 +57,10 @@ describe('near enough', () => {
     expect(() => judge({ value: 'none' }, '1')).toThrow('there is no number in "none"');
   });
 });
+
+test('a text of many groups of digits takes a time linear in them', () => {
+  const groups = 20_000;
+  const began = performance.now();
+  expect(numbersOf(`${'123,'.repeat(groups)}1234`)).toHaveLength(groups + 1);
+  expect(performance.now() - began).toBeLessThan(1000);
+});
