@@ -129,7 +129,8 @@ export function parametersOf({ races }, model, measured) {
   return runs.find(({ name, parameters }) => name.startsWith(FULL) && parameters)?.parameters ?? null;
 }
 
-function bestRate(plan, model, task, { name }, measured) {
+/** By the curve if it was measured, else as tuned; null: neither was. */
+export function bestRate(plan, model, task, { name }, measured) {
   const curve = curveFigures(plan, model, task, measured).find(each => each.name === name);
   if (curve) return bestPoint(curve)?.rate ?? null;
   const rates = raceOf(plan, model, task, 'rates');

@@ -3,7 +3,7 @@
 import {
   costFigures,
   curveFigures,
-  bestPoint,
+  bestRate,
   FULL,
   measuredRates,
   methodFigures,
@@ -18,6 +18,8 @@ const { number, percent } = say;
 const row = cells => `| ${cells.join(' | ')} |`;
 const table = (heading, rows) => [row(heading), row(heading.map(() => '---')), ...rows.map(row)].join('\n');
 const megabytes = bytes => `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`;
+/** With more digits where one after the point would be 0. */
+const smallShare = share => percent(share, share < 0.0005 ? 3 : 1);
 const list = sentences =>
   sentences
     .filter(sentence => sentence !== null)
@@ -172,7 +174,7 @@ function methodsBlock({ model, task, base, methods }, paretoChart, picture) {
   const rows = methods.map(each => [
     each.name,
     each.parameters.toLocaleString('en-US'),
-    full ? percent(each.parameters / full.parameters, 1) : '',
+    full ? smallShare(each.parameters / full.parameters) : '',
     `${each.rate}${each.isEdge ? ' (edge)' : ''}`,
     spread(each.loss),
     each.gain === null ? '' : percent(each.gain, 1),
@@ -339,14 +341,12 @@ function curvePicture(model, task, curves, picture) {
   );
 }
 
-/** README's table: the embedded model's answers. */
-function summary({ models, tasks }, parts, measured) {
-  const own = tasks.map(task => parts.find(({ model, task: each }) => model.id === 'embedded' && each === task));
+/** README's table: the answers of each model on which most methods were measured. */
+function summary(plan, parts, measured) {
+  const own = parts.filter(
+    ({ model, methods }) => model.id === 'embedded' || methods.some(each => each.group === 'lora-all'),
+  );
   const line = (claim, text) => [claim, ...own.map(part => text(part) ?? 'not measured yet')];
-  const embedded = models.find(({ id }) => id === 'embedded');
-  const costs = costFigures(embedded, measured);
-  const memory =
-    costs && costs.methods.length > 0 ? costs.methods.map(({ peakBytes }) => peakBytes / costs.inference) : null;
   const rows = [
     line('86% fewer parameters, 3.2% worse', ({ methods }) => say.fewerInShort(methods)),
     line('ranks of 4 to 32 are enough', ({ methods }) => say.enoughInShort(methods)),
@@ -357,12 +357,21 @@ function summary({ models, tasks }, parts, measured) {
         ? null
         : soft.map(({ name, gain }) => `${name} ${percent(gain)}`).join(', ') + ' of its gain';
     }),
-    line('12 to 20 times the memory of inference', () => memory && say.timesRange(memory)),
-    line('LoRA’s best rate is 10 times that of full fine-tuning', ({ curves }) => {
-      const [full, lora] = [true, false].map(isFull => curves.find(({ name }) => (name === FULL) === isFull));
-      const best = full && lora ? [bestPoint(full), bestPoint(lora)] : [null, null];
-      return best.includes(null) ? null : `${number(best[1].rate / best[0].rate)} times`;
+    line('12 to 20 times the memory of inference', ({ model }) => {
+      const costs = costFigures(model, measured);
+      return costs && costs.methods.length > 0
+        ? say.timesRange(costs.methods.map(({ peakBytes }) => peakBytes / costs.inference))
+        : null;
     }),
+    line('LoRA’s best rate is 10 times that of full fine-tuning', part => ratesInShort(plan, part, measured)),
   ];
-  return table(['claim', ...tasks.map(({ title }) => title)], rows);
+  const title = ({ model, task }) => (plan.models.length > 1 ? `${task.title}, ${model.title}` : task.title);
+  return table(['claim', ...own.map(title)], rows);
+}
+
+/** By the curves, or else by the rates that were tried for the table. */
+function ratesInShort(plan, { model, task, curves }, measured) {
+  const [full, lora] = model.curves.map(entry => bestRate(plan, model, task, entry, measured));
+  if (full === null || lora === null) return null;
+  return `${number(lora / full)} times${curves.length === 0 ? ', of few rates that were tried' : ''}`;
 }

@@ -134,10 +134,10 @@ function checkRuns(page: Uint8Array, from: number, end: number, bits: number, va
   }
 }
 
-function size(value: bigint | number | undefined, most: number, what: string): number {
-  const number = Number(value);
-  if (number >= 0 && number <= most) return number;
-  throw new Error(`the number of ${what} is ${String(value)}, at most ${most} are possible`);
+function size(value: unknown, most: number, what: string): number {
+  const isNumber = typeof value === 'bigint' || typeof value === 'number';
+  if (isNumber && value >= 0 && value <= most) return Number(value);
+  throw new Error(`the number of ${what} is ${isNumber ? value : 'no number'}, at most ${most} are possible`);
 }
 
 const MAX_DEPTH = 32;

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { InputError } from '../../../extension/src/core/inputError.js';
 import { openRowFile } from '../../../extension/src/rows/openRowFile.js';
+import { checkMetadata } from '../../../extension/src/rows/parquetChecks.js';
 import type { RowPlace } from '../../../extension/src/rows/rowReader.js';
 
 const tables = fileURLToPath(new URL('../../fixtures/parquet/', import.meta.url));
@@ -55,6 +56,11 @@ describe('tables of pyarrow', () => {
 });
 
 describe('damaged files', () => {
+  test.each([[[{}, {}]], [{}], ['5'], [undefined], [[5]]])('a number of rows that is %j', value => {
+    const metadata = { num_rows: 5n, row_groups: [{ num_rows: value, columns: [] }] };
+    expect(() => checkMetadata(metadata as never, 1000)).toThrow('the number of rows of a row group is no number');
+  });
+
   const damaged: Record<string, RegExp> = {
     'fatal-772-bytes.parquet': /the number of values of a run is 106283057, at most 20/,
     'fatal-992-bytes.parquet': /the number of bytes of levels is 1985229328, at most 12/,

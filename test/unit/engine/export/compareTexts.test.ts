@@ -7,7 +7,10 @@ import { fixtureFiles, fixtureTokenizer } from '../../core/text/tokenizerFixture
 function language(name: string, format: ModelFiles['format']): Language {
   const tokenizer = fixtureTokenizer(name);
   const config = { eos_token_id: tokenizer.eosTokenId };
-  return { tokenizer, files: { format, config, generationConfig: null, tokenizer: fixtureFiles(name) } as ModelFiles };
+  return {
+    tokenizer,
+    files: { format, config, generationConfig: null, tokenizer: fixtureFiles(name) } as unknown as ModelFiles,
+  };
 }
 
 const reasonFor = (name: string, format: ModelFiles['format']) =>
