@@ -166,7 +166,8 @@ async function writePage() {
   const { paretoChart } = await importEngineModule('core/race/paretoChart.ts');
   const { methods } = answerOf('describe', 'methods');
   const usualRates = Object.fromEntries(methods.map(method => [method.peft_type, method.learning_rate]));
-  const extension = { paretoChart, proposedRate, usualRates };
+  const svg = await importEngineModule('core/charts/svg.ts');
+  const extension = { paretoChart, svg, proposedRate, usualRates };
   const picturePath = relative(dirname(places.page), places.pictures).replaceAll('\\', '/');
   const { page, summary, pictures } = claimsPage(measuredPlan, figures, extension, picturePath);
   rmSync(places.pictures, { recursive: true, force: true });

@@ -5,7 +5,6 @@ const WIDTH = 720;
 const HEIGHT = 400;
 const PLOT = { left: 72, right: 24, top: 72, bottom: 56 };
 const LEGEND_STEP = 20;
-const Y_TICKS = 5;
 
 const STYLE = `
     svg { --ground: #ffffff; --text: #1f2328; --faint: #d0d7de; --c0: #0969da; --c1: #bc4c00; --c2: #1a7f37; --c3: #8250df; }
@@ -20,9 +19,6 @@ const STYLE = `
     .line { fill: none; stroke-width: 1.5; }`;
 const DASHES = ['none', '6 3', '2 3', '8 3 2 3'];
 
-const round = value => Math.round(value * 10) / 10;
-const escaped = text => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
-
 /**
  * @param {object} chart
  * @param {string} chart.title
@@ -30,9 +26,10 @@ const escaped = text => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').re
  * @param {(x: number) => string} chart.xText
  * @param {{ name: string, points: { x: number, mean: number, min: number, max: number }[] }[]} chart.series at most four
  * @param {boolean} [chart.logY] both axes logarithmic
+ * @param {typeof import('../../extension/src/core/charts/svg.js')} svg
  * @returns {string | null} null without two values of x
  */
-export function lineChart({ title, xTitle, xText, series, logY = false }) {
+export function lineChart({ title, xTitle, xText, series, logY = false }, { escaped, powers, round, roundValues }) {
   const points = series.flatMap(each => each.points);
   const xs = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
   if (xs.length < 2) return null;
@@ -44,10 +41,7 @@ export function lineChart({ title, xTitle, xText, series, logY = false }) {
     PLOT.left + 16 + (Math.log(x / xs[0]) / Math.log(xs.at(-1) / xs[0])) * (WIDTH - PLOT.left - PLOT.right - 32);
   const placeY = value =>
     HEIGHT - PLOT.bottom - ((scale(value) - from) / (to - from)) * (HEIGHT - PLOT.top - PLOT.bottom);
-  const ticks = Array.from({ length: Y_TICKS }, (_, i) => {
-    const at = from + ((i + 0.5) / Y_TICKS) * (to - from);
-    return Number((logY ? 10 ** at : at).toPrecision(2));
-  });
+  const ticks = logY ? powers(from, to) : roundValues(from, to);
   const text = (x, y, content, anchor, kind = '') =>
     `  <text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${kind && ` class="${kind}"`}>${escaped(content)}</text>`;
   const line = (x1, y1, x2, y2, rest) =>

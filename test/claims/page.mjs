@@ -10,7 +10,7 @@ import {
   missing,
   parametersOf,
 } from './figures.mjs';
-import { lineChart } from './lineChart.mjs';
+import { lineChart as drawLines } from './lineChart.mjs';
 import * as say from './sentences.mjs';
 import { RANKS, stepsOf, TUNING } from './work.mjs';
 
@@ -38,13 +38,15 @@ function spread(value, text = number) {
  * @param {import('./figures.mjs').Measured} measured
  * @param {object} extension
  * @param {(entries: object[], options: object) => string | null} extension.paretoChart core/race/paretoChart.ts
+ * @param {object} extension.svg core/charts/svg.ts
  * @param {(peftType: string, usual: number, parameters: number | null) => number} extension.proposedRate of the run panel
  * @param {Record<string, number>} extension.usualRates for large models, by peft_type
  * @param {string} picturePath path of the pictures as the page names them
  * @returns {{ page: string, summary: string, pictures: Map<string, string> }} summary: the table of README
  */
-export function claimsPage(plan, measured, { paretoChart, proposedRate, usualRates }, picturePath) {
+export function claimsPage(plan, measured, { paretoChart, svg, proposedRate, usualRates }, picturePath) {
   const { models, tasks } = plan;
+  const charts = { paretoChart, lineChart: chart => drawLines(chart, svg) };
   const pictures = new Map();
   const picture = (name, alt, svg) => {
     if (svg === null) return [];
@@ -81,12 +83,13 @@ export function claimsPage(plan, measured, { paretoChart, proposedRate, usualRat
     'Claimed: LoRA trains 86% fewer parameters at a loss of about 3%; ranks of 4 to 32 are enough; attention layers are often enough. ' +
       '*Of the gain* is the share of what full fine-tuning takes off the base’s held-out loss. A difference whose ranges over seeds ' +
       'overlap is called none.',
-    ...measuredParts.flatMap(part => methodsBlock(part, paretoChart, picture)),
+    ...measuredParts.flatMap(part => methodsBlock(part, charts, picture)),
     '## 2. Do soft prompts come near as models grow?',
     'Claimed ([Lester et al. 2021](https://arxiv.org/abs/2104.08691)): prompt tuning comes near full fine-tuning with models of billions of ' +
       'parameters. The sizes here end where the paper still has a wide gap: they can show a direction, and not where it ends.',
+    'SmolLM2 has fewer steps than the small models (above), so sizes are not the only difference between them.',
     list(tasks.flatMap(task => softSentences(task, parts).map(sentence => `${task.title}: ${sentence}`))),
-    ...tasks.flatMap(task => softPicture(task, parts, picture)),
+    ...tasks.flatMap(task => softPicture(task, parts, charts, picture)),
     '## 3. Memory against inference',
     'Claimed: training takes 12 to 20 times the memory of inference. Measured: the peak (VmHWM) of a training process and of a process that ' +
       'computes the loss of the same batch without gradients. Estimated: the tensors of a step by part, against inference on one ' +
@@ -101,7 +104,7 @@ export function claimsPage(plan, measured, { paretoChart, proposedRate, usualRat
       ...[say.ratesApart(curves, defaults(model))]
         .filter(sentence => sentence !== null)
         .map(sentence => `- ${model.title}, ${task.title}: ${sentence}`),
-      ...curvePicture(model, task, curves, picture),
+      ...curvePicture(model, task, curves, charts, picture),
     ]),
     'The run panel proposes, by method and size of the model (`core/runs/proposedRate.ts`): the best rates measured here, the geometric mean of ' +
       'the tasks; those of papers and of PEFT’s examples from a billion parameters on; and between two sizes what is on the line between the ' +
@@ -169,7 +172,7 @@ function method({ models, tasks }, measured) {
   );
 }
 
-function methodsBlock({ model, task, base, methods }, paretoChart, picture) {
+function methodsBlock({ model, task, base, methods }, { paretoChart, lineChart }, picture) {
   const full = methods.find(({ name }) => name === FULL);
   const rows = methods.map(each => [
     each.name,
@@ -280,7 +283,7 @@ function softGains(task, parts) {
 const softSentences = (task, parts) =>
   softGains(task, parts).flatMap(({ name, sizes }) => say.gapBySize(name, sizes) ?? []);
 
-function softPicture(task, parts, picture) {
+function softPicture(task, parts, { lineChart }, picture) {
   const series = softGains(task, parts).map(({ name, sizes }) => ({
     name,
     points: sizes.map(({ parameters, gain }) => ({ x: parameters, mean: gain, min: gain, max: gain })),
@@ -327,7 +330,7 @@ function memoryBlock(model, measured) {
   ];
 }
 
-function curvePicture(model, task, curves, picture) {
+function curvePicture(model, task, curves, { lineChart }, picture) {
   const series = curves.map(({ name, points }) => ({
     name,
     points: points.filter(({ loss }) => loss !== null).map(({ rate, loss }) => ({ x: rate, ...loss })),

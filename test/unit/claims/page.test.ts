@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { describe, expect, test } from 'vitest';
+import * as svg from '../../../extension/src/core/charts/svg.js';
 import { paretoChart } from '../../../extension/src/core/race/paretoChart.js';
 import { proposedRate } from '../../../extension/src/core/runs/proposedRate.js';
 import { peftMethods } from '../../../extension/src/engine/peft/registry.js';
@@ -13,7 +14,7 @@ import { plan } from '../../claims/work.mjs';
 
 const usualRates = Object.fromEntries(peftMethods.map(({ peftType, learningRate }) => [peftType, learningRate]));
 const pageOf = (race: (id: string) => unknown, costs: (id: string) => unknown) =>
-  claimsPage(plan(), { race, costs }, { paretoChart, proposedRate, usualRates }, 'pictures') as {
+  claimsPage(plan(), { race, costs }, { paretoChart, svg, proposedRate, usualRates }, 'pictures') as {
     page: string;
     summary: string;
     pictures: Map<string, string>;
@@ -110,7 +111,7 @@ describe('as committed', () => {
   const committed = claimsPage(
     plan(),
     figures,
-    { paretoChart, proposedRate, usualRates },
+    { paretoChart, svg, proposedRate, usualRates },
     '../../../media/claims/pictures',
   ) as { page: string; summary: string; pictures: Map<string, string> };
   const formatted = async (text: string) => format(text, { ...(await resolveConfig('README.md')), parser: 'markdown' });
@@ -138,7 +139,7 @@ describe('as committed', () => {
 describe('a chart of lines', () => {
   const point = (x: number, mean: number) => ({ x, mean, min: mean, max: mean });
   const chart = (points: ReturnType<typeof point>[], logY = false) =>
-    lineChart({ title: 'a < b', xTitle: 'x', xText: String, series: [{ name: 'one', points }], logY });
+    lineChart({ title: 'a < b', xTitle: 'x', xText: String, series: [{ name: 'one', points }], logY }, svg);
   const circles = (svg: string | null) =>
     [...svg!.matchAll(/cx="(.*?)" cy="(.*?)"/g)].map(([, x, y]) => [Number(x), Number(y)]);
 

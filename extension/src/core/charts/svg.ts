@@ -23,6 +23,15 @@ export function roundValues(first: number, last: number): number[] {
   return Array.from({ length: count }, (_, i) => Number(((Math.ceil(first / step) + i) * step).toPrecision(12)));
 }
 
+/** Powers of ten; with 2 and 5 times each, if there are few. @param first logarithm, as `last` */
+export function powers(first: number, last: number): number[] {
+  const factors = last - first < 3 ? [1, 2, 5] : [1];
+  const exponents = Array.from({ length: Math.ceil(last - first) + 2 }, (_, i) => Math.floor(first) + i);
+  return exponents
+    .flatMap(exponent => factors.map(factor => factor * 10 ** exponent))
+    .filter(value => Math.log10(value) >= first && Math.log10(value) <= last);
+}
+
 export function text(x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end', kind?: string): string {
   return `<text${kind ? ` class="${kind}"` : ''} x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escaped(content)}</text>`;
 }

@@ -1,7 +1,16 @@
 // A Pareto chart of a race as an SVG: each entry at its means over seeds, bars from its lowest to its highest value, a line through
 // the entries that no other one beats. Pure: the report writes it to a file, the editor shows it in a page, where it takes the
 // page's colours. Labels are placed so that none covers another one or a point.
-import { CHART_FONT_PX as FONT_PX, escaped, fileColours, lineOf, round, roundValues, text } from '../charts/svg.js';
+import {
+  CHART_FONT_PX as FONT_PX,
+  escaped,
+  fileColours,
+  lineOf,
+  powers,
+  round,
+  roundValues,
+  text,
+} from '../charts/svg.js';
 import { duration, percent, roughCount } from '../units.js';
 import { paretoFront, type Cost, type EntryFigures, type Quality, type Spread } from './raceFigures.js';
 import { COST_TITLES, QUALITY_TEXT, QUALITY_TITLES } from './raceTable.js';
@@ -156,15 +165,6 @@ function axisOf(spreads: readonly Spread[], wantsLog: boolean, [from, to]: reado
     ticks: isLog ? powers(first, last) : roundValues(first, last).filter(value => low < 0 || value >= 0),
     place: value => from + ((scale(value) - first) / (last - first)) * (to - from),
   };
-}
-
-/** Powers of ten; with 2 and 5 times each, if there are few. @param first logarithm, as `last` */
-function powers(first: number, last: number): number[] {
-  const factors = last - first < 3 ? [1, 2, 5] : [1];
-  const exponents = Array.from({ length: Math.ceil(last - first) + 2 }, (_, i) => Math.floor(first) + i);
-  return exponents
-    .flatMap(exponent => factors.map(factor => factor * 10 ** exponent))
-    .filter(value => Math.log10(value) >= first && Math.log10(value) <= last);
 }
 
 export interface Box {
