@@ -48,9 +48,9 @@ export function claimsPage(plan, measured, { paretoChart, svg, proposedRate, usu
   const { models, tasks } = plan;
   const charts = { paretoChart, lineChart: chart => drawLines(chart, svg) };
   const pictures = new Map();
-  const picture = (name, alt, svg) => {
-    if (svg === null) return [];
-    pictures.set(`${name}.svg`, svg);
+  const picture = (name, alt, drawn) => {
+    if (drawn === null) return [];
+    pictures.set(`${name}.svg`, drawn);
     return [`![${alt}](${picturePath}/${name}.svg)`];
   };
   const parts = models.flatMap(model =>
@@ -87,7 +87,9 @@ export function claimsPage(plan, measured, { paretoChart, svg, proposedRate, usu
     '## 2. Do soft prompts come near as models grow?',
     'Claimed ([Lester et al. 2021](https://arxiv.org/abs/2104.08691)): prompt tuning comes near full fine-tuning with models of billions of ' +
       'parameters. The sizes here end where the paper still has a wide gap: they can show a direction, and not where it ends.',
-    'SmolLM2 has fewer steps than the small models (above), so sizes are not the only difference between them.',
+    ...(tasks.some(task => new Set(models.map(model => stepsOf(model, task))).size > 1)
+      ? ['Not all models are trained for as many steps (above), so size is not the only difference between them.']
+      : []),
     list(tasks.flatMap(task => softSentences(task, parts).map(sentence => `${task.title}: ${sentence}`))),
     ...tasks.flatMap(task => softPicture(task, parts, charts, picture)),
     '## 3. Memory against inference',

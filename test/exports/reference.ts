@@ -8,6 +8,7 @@ import type { ChatMessage } from '../../extension/src/core/data/example.js';
 import { GENERAL_TEXTS } from '../../extension/src/core/evaluation/generalTexts.js';
 import { renderChat } from '../../extension/src/core/text/chatTemplate.js';
 import { makeBatch } from '../../extension/src/engine/data/batches.js';
+import { composesCharacters } from '../../extension/src/engine/export/compareTexts.js';
 import { mergeAdapters } from '../../extension/src/engine/export/mergedModel.js';
 import { architectureOfFiles } from '../../extension/src/engine/models/loadModel.js';
 import { computedOnUse } from '../../extension/src/engine/models/changedParameters.js';
@@ -96,7 +97,7 @@ for (const { model: reference, adapters, out } of JSON.parse(readFileSync(0, 'ut
       vocab: parts.reduce((sum, { length }) => sum + length, 0) / 4 / rows.flat().length || vocabSize,
       ends: endTokensOf({ tokenizer, files: merged.files }),
       template: tokenizer.chatTemplate,
-      composes: JSON.stringify(merged.files.tokenizer!.tokenizer['normalizer']).includes('"NFC"'),
+      composes: composesCharacters(merged.files),
     }),
   );
   merged.dispose();

@@ -1,7 +1,7 @@
 // chat_template of a tokenizer's config: a text, or several with names, as Transformers reads them. Called by whatever reads, writes or
 // changes templates.
 import { isObject } from '../data/formats/rowFields.js';
-import { InputError } from '../inputError.js';
+import { unusable } from './tokenizerShape.js';
 import type { TextTokenizer } from './textTokenizer.js';
 
 export interface NamedTemplate {
@@ -16,11 +16,11 @@ export function namedTemplates(template: unknown): NamedTemplate[] {
   const byName = isObject(template) ? Object.entries(template).map(([name, text]) => ({ name, template: text })) : null;
   const named: unknown[] = byName ?? (Array.isArray(template) ? template : [template]);
   if (named.every(isNamedTemplate)) return named;
-  throw new InputError('must be a text, or a list whose items have a "name" and a "template"', {
-    file: 'tokenizer_config.json',
-    key: 'chat_template',
-    hint: 'Use the tokenizer_config.json that was saved with the model.',
-  });
+  throw unusable(
+    'must be a text, or a list whose items have a "name" and a "template"',
+    'chat_template',
+    'tokenizer_config.json',
+  );
 }
 
 function isNamedTemplate(entry: unknown): entry is NamedTemplate {

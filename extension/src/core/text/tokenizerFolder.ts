@@ -1,7 +1,7 @@
 // Which files of a model folder make up its tokenizer, and which of them counts where they disagree: as in Transformers
 // 5.24. Pure: engine and dataset worker give it their way to read files. Called by files/huggingfaceFolder.ts and
 // host/datasets/worker/tokenizerFolder.ts.
-import { InputError } from '../inputError.js';
+import { unusable } from './tokenizerShape.js';
 import type { TemplatePlace, TokenizerFiles } from './textTokenizer.js';
 
 type Json = Record<string, unknown>;
@@ -75,10 +75,11 @@ function withOlderFiles(own: Json, tokenizer: Json, read: FolderReader): Json {
       Object.entries(added).flatMap(([content, id]) => {
         if (known.includes(content)) return [];
         if (!Number.isSafeInteger(id))
-          throw new InputError(`the id of ${JSON.stringify(content)} is ${JSON.stringify(id)}, not a whole number`, {
-            file: 'added_tokens.json',
-            hint: 'Use the added_tokens.json that was saved with the model.',
-          });
+          throw unusable(
+            `the id of ${JSON.stringify(content)} is ${JSON.stringify(id)}, not a whole number`,
+            undefined,
+            'added_tokens.json',
+          );
         const isSpecial = special.has(content);
         return [[id, { content, special: isSpecial, normalized: !isSpecial }]];
       }),

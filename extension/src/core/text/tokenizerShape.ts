@@ -74,11 +74,7 @@ function checkTemplate({ single, special_tokens: listed }: Record<string, unknow
   }
 }
 
-/** An error of a tokenizer.json that can't be used. */
-export function unusable(message: string, key?: string): InputError {
-  return new InputError(message, {
-    file: 'tokenizer.json',
-    key,
-    hint: 'Use the tokenizer.json that was saved with the model.',
-  });
+/** An error of a file of the tokenizer that can't be used. */
+export function unusable(message: string, key?: string, file = 'tokenizer.json'): InputError {
+  return new InputError(message, { file, key, hint: `Use the ${file} that was saved with the model.` });
 }

@@ -148,7 +148,7 @@ const NOT_COMPOSED =
   'other tokens there';
 
 /** Whether a tokenizer makes one character of a letter and its accent, as those of Qwen do. */
-function composesCharacters({ tokenizer }: ModelFiles): boolean {
+export function composesCharacters({ tokenizer }: ModelFiles): boolean {
   return JSON.stringify(tokenizer?.tokenizer['normalizer'] ?? null).includes('"NFC"');
 }
 

@@ -2,7 +2,6 @@
 // format doesn't have would silently change the model.
 import { canonicalActivation } from './activations.js';
 import type { Architecture } from './architecture.js';
-import { textOf } from '../../core/forms/formField.js';
 
 /** Relative difference of numbers that a format stores in float32. */
 const FLOAT32 = 1e-6;
@@ -35,7 +34,7 @@ function differenceBetween(before: unknown, after: unknown, path: string): strin
   if (before === after || (typeof before === 'number' && typeof after === 'number' && isClose(before, after)))
     return null;
   if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null)
-    return `${path}: ${textOf(before)}, then ${textOf(after)}`;
+    return `${path}: ${String(before)}, then ${String(after)}`;
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const [own, other] = [before, after].map(value => (value as Record<string, unknown>)[key]);
     const difference = differenceBetween(own, other, `${path}.${key}`);

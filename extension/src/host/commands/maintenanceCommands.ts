@@ -107,7 +107,9 @@ async function engineFacts(engine: EngineService): Promise<[string, string][]> {
 function runFacts(run: Run): [string, string][] {
   const { status, failed } = run.glance();
   const config = run.config as Record<string, unknown>;
-  const settings = Object.entries(block(config, 'engine')).map(([key, value]) => `${key} ${textOf(value)}`);
+  const settings = Object.entries(block(config, 'engine')).map(
+    ([key, value]) => `${key} ${value === null ? 'null' : textOf(value)}`,
+  );
   const failure = run.failure();
   return [
     ['Method', textOf(block(config, 'method')['peft_type'])],

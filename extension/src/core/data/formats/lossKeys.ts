@@ -6,7 +6,6 @@ import { IGNORE_LABEL } from '../example.js';
 import type { InputError } from '../../inputError.js';
 import { writeJsonText } from '../jsonText.js';
 import { asList, has, isObject, kindOf, numberOf, rowError } from './rowFields.js';
-import { textOf } from '../../forms/formField.js';
 
 /**
  * Keys of one turn: 0 or false leaves the turn out of the loss, 1 or true is the default of an assistant's turn; where
@@ -131,7 +130,7 @@ function weightOfRow(key: string) {
 function undesirable() {
   return {
     // Also as CSV has it.
-    neutral: (value: unknown) => textOf(value).toLowerCase() !== 'false',
+    neutral: (value: unknown) => value !== false && !(typeof value === 'string' && value.toLowerCase() === 'false'),
     meaning: 'marks an answer that is not wanted (KTO), and loss would train the model to give it',
     hint: 'Leave such rows out.',
   };
