@@ -131,8 +131,16 @@ export function choiceOf(seed: number, n: number): Choice {
 /** The file after the changes. */
 export function damaged(original: Buffer, { how, edits }: Choice): Buffer {
   if (how === 'new') return edits[0]!.byte % 2 ? Buffer.from(edits[0]!.word) : textOf(edits[0]!.json);
-  if (how === 'text') return Buffer.from(edits.reduce(editText, original.toString('utf8')));
-  return (how === 'json' && damagedJson(original.toString('utf8'), edits)) || edits.reduce(editBytes, original);
+  if (how === 'text') return Buffer.from(edits.reduce(editText, textIn(original)));
+  return (how === 'json' && damagedJson(textIn(original), edits)) || edits.reduce(editBytes, original);
+}
+
+const texts = new WeakMap<Buffer, string>();
+/** Of a file that is damaged again and again. */
+function textIn(original: Buffer): string {
+  const text = texts.get(original) ?? original.toString('utf8');
+  texts.set(original, text);
+  return text;
 }
 
 /** Null for text that isn't JSON. A file of lines has one of them changed by each edit. */

@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const MAX_HEAP_MB = 512;
 /** Without a report: an input that never ends. */
 const MAX_SILENT_MS = 60_000;
-const TASK_INPUTS = 2500;
+const TASK_INPUTS = 10_000;
 const LAST_MESSAGES_MS = 50;
 
 /**

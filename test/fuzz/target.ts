@@ -46,6 +46,22 @@ function placeOf(original: Original): string {
   return folder;
 }
 
+/** Path of the file that is damaged now: its undamaged bytes are written back before another is read. */
+let damagedFile: { path: string; bytes: Buffer } | null = null;
+function restoreAllBut(path: string): void {
+  if (damagedFile && damagedFile.path !== path) {
+    writeFileSync(damagedFile.path, damagedFile.bytes);
+    damagedFile = null;
+  }
+}
+
+const read = new Map<Original, Buffer>();
+function bytesOf(original: Original): Buffer {
+  const bytes = read.get(original) ?? original.bytes();
+  read.set(original, bytes);
+  return bytes;
+}
+
 export function inputOf(seed: number, n: number) {
   const choice = choiceOf(seed, n);
   const [name, reader] = readers[Math.floor(choice.reader * readers.length)]!;
@@ -89,7 +105,7 @@ async function tryOriginals(): Promise<void> {
     for (const original of reader.originals) {
       process.send!({ type: 'begun', n: -1 } satisfies Report);
       const path = join(placeOf(original), original.name);
-      writeFileSync(path, original.bytes());
+      writeFileSync(path, bytesOf(original));
       const error = await refusalOf(reader, path);
       if (!error) continue;
       const message = `this is not damaged, but: ${error.stack}`;
@@ -100,7 +116,8 @@ async function tryOriginals(): Promise<void> {
 async function tryInput({ seed, isAgain }: Task, n: number): Promise<void> {
   const { name, reader, original, choice } = inputOf(seed, n);
   const path = join(placeOf(original), original.name);
-  const bytes = original.bytes();
+  const bytes = bytesOf(original);
+  restoreAllBut(path);
   let usualMs = 0;
   if (isAgain) {
     // What a reader needs for the undamaged file too isn't the input's.
@@ -112,11 +129,11 @@ async function tryInput({ seed, isAgain }: Task, n: number): Promise<void> {
   }
   const input = damaged(bytes, choice);
   writeFileSync(path, input);
+  damagedFile = { path, bytes };
   const [cpu, memory, peak] = [process.cpuUsage(), process.memoryUsage.rss(), process.resourceUsage().maxRSS];
   const error = await refusalOf(reader, path);
   const ms = millisecondsSince(cpu);
   const peakAfter = process.resourceUsage().maxRSS;
-  writeFileSync(path, bytes);
   const report = (type: 'fault' | 'suspicious', message: string) =>
     process.send!({ type, n, reader: name, file: original.name, message } satisfies Report);
   if (error && !isRefusal(error)) report('fault', String(error.stack ?? error));
