@@ -14,7 +14,7 @@ import {
   huggingFaceParameterName,
   type GgufTransform,
 } from '../files/ggufNames.js';
-import { encodeRows, encodedBytes } from '../files/ggufQuantizers.js';
+import { blockBytesOf, checkEncoded, encodeRows, encodedBytes } from '../files/ggufQuantizers.js';
 import { toGgufLayout } from '../files/ggufTransforms.js';
 import { metadataPair, type GgufFileParts, type GgufStreamedEntry, type GgufTypedValue } from '../files/ggufWriter.js';
 import { RandomAccessFile } from '../files/randomAccessFile.js';
@@ -59,8 +59,8 @@ export interface OpenedParts extends GgufFileParts {
   close(): void;
 }
 
-/** Bytes that are copied at a time. */
-const PIECE_BYTES = 1 << 22;
+/** Blocks or values that are copied at a time. */
+const PIECE_BLOCKS = 1 << 17;
 
 /** The parts of the file that a model becomes. @throws InputError if it can't be expressed, or a tensor not be written in its type */
 export function ggufParts(merged: MergedModel, choice: GgufChoice): OpenedParts {
@@ -212,6 +212,7 @@ function copied(
   file: RandomAccessFile,
 ): PartEntry {
   const byteLength = encodedBytes(dtype, valueCount(shape));
+  const pieceBytes = PIECE_BLOCKS * blockBytesOf(dtype);
   return {
     name,
     shape,
@@ -220,9 +221,11 @@ function copied(
     fallback: null,
     byteLength,
     pieces: function* () {
-      for (let done = 0; done < byteLength; done += PIECE_BYTES) {
-        const bytes = new Uint8Array(Math.min(PIECE_BYTES, byteLength - done));
-        file.readInto(bytes, dataStart + offset + done, { file: file.path, key: name });
+      const place = { file: file.path, key: name };
+      for (let done = 0; done < byteLength; done += pieceBytes) {
+        const bytes = new Uint8Array(Math.min(pieceBytes, byteLength - done));
+        file.readInto(bytes, dataStart + offset + done, place);
+        checkEncoded(dtype, bytes, place);
         yield bytes;
       }
     },

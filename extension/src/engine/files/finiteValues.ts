@@ -13,14 +13,17 @@ export function checkFinite(values: Float32Array, place: Place): number {
   for (let i = 0; i < values.length; i++) {
     const magnitude = Math.abs(values[i]!);
     // False for NaN, too.
-    if (!(magnitude < Infinity))
-      throw new InputError('a value of the tensor is non-finite (infinite or NaN)', {
-        ...place,
-        hint: 'The training has diverged, or the file is damaged: use an earlier checkpoint.',
-      });
+    if (!(magnitude < Infinity)) throw nonFiniteError(place);
     if (magnitude > largest) largest = magnitude;
   }
   return largest;
+}
+
+export function nonFiniteError(place: Place): InputError {
+  return new InputError('a value of the tensor is non-finite (infinite or NaN)', {
+    ...place,
+    hint: 'The training has diverged, or the file is damaged: use an earlier checkpoint, or the file as it was published.',
+  });
 }
 
 /** The values of a stored tensor. @throws InputError as {@link checkFinite} */

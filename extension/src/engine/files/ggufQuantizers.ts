@@ -2,7 +2,7 @@
 // that the type can't hold is an error, never an infinite weight.
 import type { ErrorDetails, Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
-import { checkFinite } from './finiteValues.js';
+import { checkFinite, nonFiniteError } from './finiteValues.js';
 import { roundAboveMinimum, roundAroundZero, roundToInt8 } from './blockRounding.js';
 import { quantizations } from './ggufQuantization.js';
 import { float32ToBfloat16, float32ToHalf, numberToHalf } from './halfFloat.js';
@@ -73,10 +73,14 @@ export function fitsRows(type: string, columns: number): boolean {
   return columns % (quantizations[type]?.blockValues ?? 1) === 0;
 }
 
+/** Of a block of a quantized type, or of a value. */
+export function blockBytesOf(type: string): number {
+  return quantizations[type]?.blockBytes ?? plainDtypes[type]!.bytes;
+}
+
 /** Bytes of `count` values, which are whole rows. */
 export function encodedBytes(type: string, count: number): number {
-  const blocks = quantizations[type];
-  return blocks ? (count / blocks.blockValues) * blocks.blockBytes : count * plainDtypes[type]!.bytes;
+  return (count / (quantizations[type]?.blockValues ?? 1)) * blockBytesOf(type);
 }
 
 /**
@@ -89,6 +93,11 @@ export function encodeRows(type: string, values: Float32Array, place: Place): Ui
   const encoded = encode(type, values);
   if (!holds(type, encoded)) throw new OutOfRangeError(type, largest, place);
   return encoded;
+}
+
+/** @param encoded whole blocks of a file. @throws InputError if a scale or value is infinite or NaN */
+export function checkEncoded(type: string, encoded: Uint8Array, place: Place): void {
+  if (!holds(type, encoded)) throw nonFiniteError(place);
 }
 
 /** A type can't hold a value. What was to be written knows how another type is chosen (export/exportAdvice.ts). */
@@ -114,8 +123,8 @@ function encode(type: string, values: Float32Array): Uint8Array {
   return bytes;
 }
 
-/** Exponent bits that are all ones mean infinite. */
-const INFINITE: Readonly<Record<string, number>> = { F16: 0x7c00, BF16: 0x7f80 };
+/** Exponent bits that are all ones mean infinite or NaN. They are in the upper two bytes of a number. */
+const INFINITE: Readonly<Record<string, number>> = { F16: 0x7c00, BF16: 0x7f80, F32: 0x7f80, F64: 0x7ff0 };
 
 /** Where float16 scales and minima are in a block, if not at its beginning alone. */
 const SCALES: Readonly<Record<string, readonly number[]>> = {
@@ -124,16 +133,19 @@ const SCALES: Readonly<Record<string, readonly number[]>> = {
   Q4_K: [0, 2],
   Q5_K: [0, 2],
   Q6_K: [208],
+  F32: [2],
+  F64: [6],
 };
 
-/** Whether all scales, or all values of a 16-bit type, are finite. */
+/** Whether all scales, or all values of a type without any, are finite. */
 function holds(type: string, encoded: Uint8Array): boolean {
-  if (type === 'F32') return true;
-  const infinite = INFINITE[type] ?? 0x7c00;
-  const isFinite = (at: number) => ((encoded[at]! | (encoded[at + 1]! << 8)) & infinite) !== infinite;
-  const step = quantizations[type]?.blockBytes ?? 2;
-  const scales = SCALES[type] ?? [0];
-  for (let at = 0; at < encoded.length; at += step) if (!scales.every(scale => isFinite(at + scale))) return false;
+  const infinite = INFINITE[quantizations[type] ? 'F16' : type];
+  // A whole number.
+  if (infinite === undefined) return true;
+  const step = blockBytesOf(type);
+  for (const scale of SCALES[type] ?? [0])
+    for (let at = scale; at < encoded.length; at += step)
+      if (((encoded[at]! | (encoded[at + 1]! << 8)) & infinite) === infinite) return false;
   return true;
 }
 

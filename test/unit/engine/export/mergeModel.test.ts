@@ -1,13 +1,15 @@
 // Merging in this process: nothing is left of what is cancelled or refused; types, shards and adapters that undo each other.
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
+import { readGgufHeader } from '../../../../extension/src/engine/files/ggufHeader.js';
 import { openGguf } from '../../../../extension/src/engine/files/ggufModel.js';
 import { openHuggingFaceFolder } from '../../../../extension/src/engine/files/huggingfaceFolder.js';
+import { RandomAccessFile } from '../../../../extension/src/engine/files/randomAccessFile.js';
 import { sameValues, type ModelFiles } from '../../../../extension/src/engine/files/tensorSource.js';
 import { architectureOfFiles, loadModel } from '../../../../extension/src/engine/models/loadModel.js';
 import { Adapter } from '../../../../extension/src/engine/peft/adapter.js';
@@ -193,6 +195,21 @@ it('a base in K types keeps its mix, byte for byte but for what changes', async 
   }
   written.close();
   files.close();
+
+  // A scale of a tensor that no adapter changes.
+  const reader = new RandomAccessFile(mixed);
+  const { tensors, dataStart } = readGgufHeader(reader);
+  reader.close();
+  const spoiled = tensors.find(({ name }) => name === 'blk.1.ffn_down.weight')!;
+  const bytes = readFileSync(mixed);
+  bytes.writeUInt16LE(0x7e00, dataStart + spoiled.offset);
+  writeFileSync(mixed, bytes);
+  const damaged = openGguf(mixed, 'mixed');
+  const lora = [openAdapter(adapter, architectureOfFiles(damaged), { files: damaged })];
+  const error = await inputErrorOf(() => mergeIntoGguf(join(path, 'out.gguf'), damaged, lora, ggufOptions()));
+  damaged.close();
+  expect(error.describe()).toMatch(/wide\.gguf.*blk\.1\.ffn_down\.weight.*non-finite/);
+  expect(left()).toEqual([]);
 });
 
 it('an adapter that would undo another one is refused; before it, it is merged', async () => {

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import {
   WRITTEN_TYPES,
+  checkEncoded,
   encodeRows,
   encodedBytes,
   fitsRows,
@@ -78,6 +79,21 @@ test.each([
 test('a range too large for a float32 is refused', async () => {
   const range = new Float32Array(32).fill(3e38, 0, 1).fill(-3e38, 1, 2);
   expect((await inputErrorOf(() => encodeRows('Q4_1', range, place))).message).toContain('too large for Q4_1');
+});
+
+test.each(WRITTEN_TYPES)('encoded blocks of %s are refused exactly if their values are not finite', async type => {
+  const encoded = encodeRows(type, values.subarray(0, 256), place);
+  expect(() => checkEncoded(type, encoded, place)).not.toThrow();
+  const refused = [];
+  for (let at = 0; at < encoded.length; at += 2) {
+    const bytes = encoded.slice();
+    bytes.set([0x80, 0xff], at);
+    const isFinite = decoded(type, bytes).every(Number.isFinite);
+    if (isFinite) expect(() => checkEncoded(type, bytes, place), `${at}`).not.toThrow();
+    else refused.push((await inputErrorOf(() => checkEncoded(type, bytes, place))).where);
+  }
+  expect(refused).not.toEqual([]);
+  expect(new Set(refused)).toEqual(new Set([expect.stringContaining(place.key)]));
 });
 
 test('rows must be whole blocks', () => {
