@@ -19,7 +19,7 @@ process.on('message', ({ path, at }) => {
   while (Date.now() < at);
   const outcome = claimFile(path);
   if (!('heldBy' in outcome)) claim = outcome;
-  process.send({ heldBy: outcome.heldBy ?? null });
+  process.send({ heldBy: outcome.heldBy?.pid ?? null });
 });
 process.send({ ready: true });
 `;

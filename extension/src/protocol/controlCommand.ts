@@ -17,6 +17,8 @@ export const fileClaimSchema = z.object({
   started: z.iso.datetime(),
   /** When the process was started, as the operating system says. */
   start: z.string().min(1),
+  /** Where its pid means something (`pidSpace`). Missing in claims of version 0.1. */
+  pidSpace: z.string().optional(),
   secret: z.uuid(),
 });
 export type FileClaim = z.infer<typeof fileClaimSchema>;

@@ -1,7 +1,8 @@
 // A file that one process at a time can claim: process.json of a run folder, the lock of an installation. Engine and host ask the
 // same question of it: does the process that it names hold it? A pid alone says nothing: it is used again after a reboot and in
 // another container, and anyone can write it into a file. Signals only a process that is proved to hold the file, and replaces only
-// a claim that isn't held.
+// a claim that isn't held. Nothing can be proved of a process on another machine or in another container: it holds its claim as long
+// as it renews the time of the file.
 import { createHash, randomUUID } from 'node:crypto';
 import {
   closeSync,
@@ -12,11 +13,14 @@ import {
   openSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { InputError } from '../core/inputError.js';
 import { fileClaimSchema, type FileClaim } from '../protocol/controlCommand.js';
-import { identify, isTrainingEngine, mayHoldOpen, type ProcessIdentity } from './processIdentity.js';
+import { linkStatOf } from './fileStat.js';
+import { identify, isTrainingEngine, mayHoldOpen, pidSpace, type ProcessIdentity } from './processIdentity.js';
 import { fileMode } from './privateFolder.js';
 import { namesIn, readText } from './regularFile.js';
 
@@ -29,19 +33,29 @@ const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 const MAX_COPY_CHECKS = 25;
 const COPY_CHECK_MS = 20;
 
-export type ClaimOutcome = { release(): void } | { heldBy: number };
+const RENEW_MS = 5_000;
+
+/** A claim from elsewhere that wasn't renewed for this time was left behind. One step of a large model, in which nothing is renewed, takes less. */
+const RENEWED_MS = 60_000;
+
+export type ClaimOutcome = { release(): void } | { heldBy: FileClaim };
 
 /**
  * Claims `path` for this process, also if a process that no longer holds it has left it behind. Of several processes that do so at
  * once, one succeeds.
- * @returns a function that releases it, or the pid of the process that holds it
+ * The claim is lost if this process is suspended for longer than {@link RENEWED_MS} and one elsewhere takes it over: then this one ends
+ * with an uncaught InputError, since two would write to the same files.
+ * @returns a function that releases it, or the claim of the process that holds it
  * @throws NodeJS.ErrnoException if the folder can't be written
  */
 export function claimFile(path: string): ClaimOutcome {
   const own = new OwnClaim(path);
   try {
     const heldBy = place(own);
-    if (heldBy === null) return own;
+    if (heldBy === null) {
+      own.keep();
+      return own;
+    }
     own.release();
     return { heldBy };
   } catch (error) {
@@ -55,7 +69,23 @@ export function claimFile(path: string): ClaimOutcome {
 /** The claim in `path` if the process that it names is alive and holds it; null for none, and for one left behind. */
 export function holderOf(path: string): FileClaim | null {
   const claim = claimIn(textOf(path));
-  return claim && isHeld(claim) ? claim : null;
+  return claim && isHeld(claim, path) ? claim : null;
+}
+
+/** Whether the process of a claim is on another machine or in another container, where its pid says nothing here. */
+export function isElsewhere({ pidSpace: its }: FileClaim): boolean {
+  return its !== undefined && its !== pidSpace();
+}
+
+/** For messages. */
+export function nameOfHolder(claim: FileClaim): string {
+  return isElsewhere(claim) ? 'a process on another machine or in another container' : `process ${claim.pid}`;
+}
+
+/** What to do about a folder that is held. */
+export function freeHint(claim: FileClaim): string {
+  const hint = 'Stop it first, or choose another folder with --out.';
+  return isElsewhere(claim) ? `${hint} If it was killed, try again in a minute.` : hint;
 }
 
 /** Removes what processes that died while they claimed `path` have left beside it. Called by the process that holds it. */
@@ -64,7 +94,7 @@ export function sweepClaims(path: string): void {
     const file = join(dirname(path), name);
     const claim = claimIn(textOf(file));
     // What isn't complete may be of a process that has just begun.
-    if (claim && !isHeld(claim)) rmSync(file, { force: true });
+    if (claim && !isHeld(claim, file)) rmSync(file, { force: true });
   }
 }
 
@@ -88,6 +118,7 @@ class OwnClaim {
   private readonly secret = randomUUID();
   private readonly temporary: string;
   private descriptor: number | null;
+  private renewing: NodeJS.Timeout | undefined;
   private readonly text: string;
 
   constructor(readonly path: string) {
@@ -96,6 +127,7 @@ class OwnClaim {
       pid: process.pid,
       started: new Date().toISOString(),
       start: identify(process.pid)?.start ?? '',
+      pidSpace: pidSpace(),
       secret: this.secret,
     };
     this.text = `${JSON.stringify(claim)}\n`;
@@ -128,6 +160,25 @@ class OwnClaim {
     renameSync(next, this.path);
   }
 
+  /** Renews the claim as long as it is in place. */
+  keep(): void {
+    this.renewing = setInterval(() => {
+      const present = textOf(this.path);
+      const now = new Date();
+      try {
+        if (present === this.text) utimesSync(this.path, now, now);
+      } catch {
+        // The disk fails, or the folder was deleted.
+      }
+      if (present === this.text || claimIn(present) === null) return;
+      clearInterval(this.renewing);
+      throw new InputError('another process has taken over while this one was suspended, so this one ends', {
+        file: this.path,
+        hint: 'What was saved before is kept.',
+      });
+    }, RENEW_MS).unref();
+  }
+
   /** The name is no longer needed; the open file keeps it. */
   clearUp(): void {
     rmSync(this.temporary, { force: true });
@@ -135,6 +186,7 @@ class OwnClaim {
 
   release(): void {
     if (this.descriptor === null) return;
+    clearInterval(this.renewing);
     try {
       if (textOf(this.path) === this.text) rmSync(this.path, { force: true });
     } catch {
@@ -145,14 +197,14 @@ class OwnClaim {
   }
 }
 
-/** @returns null once it is in place, else the pid of the process that holds the file */
-function place(own: OwnClaim): number | null {
+/** @returns null once it is in place, else the claim of the process that holds the file */
+function place(own: OwnClaim): FileClaim | null {
   for (;;) {
     if (own.putAt(own.path)) return null;
     const present = completeText(own.path);
     if (present === null) continue;
     const claim = claimIn(present);
-    if (claim && isHeld(claim)) return claim.pid;
+    if (claim && isHeld(claim, own.path)) return claim;
     const outcome = takeOver(own, present);
     if (outcome !== 'again') return outcome;
   }
@@ -163,7 +215,7 @@ function place(own: OwnClaim): number | null {
  * claim: of several processes only one can, and no claim made in the meantime is replaced. If that process dies, the next file is
  * named after the content of its file.
  */
-function takeOver(own: OwnClaim, stale: string): number | 'again' | null {
+function takeOver(own: OwnClaim, stale: string): FileClaim | 'again' | null {
   const files: string[] = [];
   for (let last = stale; ;) {
     const file = `${own.path}.after-${createHash('sha256').update(last).digest('hex').slice(0, 16)}`;
@@ -172,7 +224,7 @@ function takeOver(own: OwnClaim, stale: string): number | 'again' | null {
     const other = textOf(file);
     if (other === null) return 'again';
     const claim = claimIn(other);
-    if (claim && isHeld(claim)) return claim.pid;
+    if (claim && isHeld(claim, file)) return claim;
     last = other;
   }
   const isStill = textOf(own.path) === stale;
@@ -210,7 +262,9 @@ function claimIn(text: string | null): FileClaim | null {
 }
 
 /** The process of a claim, if it is the one that made it. */
-function proven({ pid, start, secret }: FileClaim): ProcessIdentity | null {
+function proven(claim: FileClaim): ProcessIdentity | null {
+  const { pid, start, secret } = claim;
+  if (isElsewhere(claim)) return null;
   const identity = identify(pid);
   return identity?.start === start && mayHoldOpen(pid, secret) ? identity : null;
 }
@@ -218,7 +272,9 @@ function proven({ pid, start, secret }: FileClaim): ProcessIdentity | null {
 /** By secret: whether its process had made it. Asked once where the answer takes a program of the operating system. */
 const asked = new Map<string, boolean>();
 
-function isHeld(claim: FileClaim): boolean {
+/** @param path of the file that the claim is in */
+function isHeld(claim: FileClaim, path: string): boolean {
+  if (isElsewhere(claim)) return Math.abs(Date.now() - (linkStatOf(path)?.mtimeMs ?? -Infinity)) < RENEWED_MS;
   if (process.platform === 'linux') return proven(claim) !== null;
   if (!asked.has(claim.secret)) asked.set(claim.secret, proven(claim) !== null);
   return asked.get(claim.secret)! && isAlive(claim.pid);

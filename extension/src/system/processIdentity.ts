@@ -2,6 +2,7 @@
 // for claims of files (fileClaim.ts), by engine and host alike. Signals nothing.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { basename } from 'node:path';
 
 export interface ProcessIdentity {
@@ -13,6 +14,16 @@ export interface ProcessIdentity {
 
 /** Time for `ps` and PowerShell to answer. */
 const ASK_MS = 10_000;
+
+/** Where a pid means the same process: the machine, on Linux since its last boot and within one container. */
+export function pidSpace(): string {
+  if (process.platform !== 'linux') return hostname();
+  return `${bootId()} ${readlinkSync('/proc/self/ns/pid')}`;
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
 
 /** Null if there is no such process, it has ended, or the operating system doesn't say. */
 export function identify(pid: number): ProcessIdentity | null {
@@ -60,8 +71,7 @@ function identifyByProc(pid: number): ProcessIdentity | null {
   const [state, ticks] = [fields[0]!, fields[19]!];
   // Ended, but not yet collected by its parent.
   if (state === 'Z' || state === 'X') return null;
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-  return { start: `${boot} ${ticks}`, args: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0') };
+  return { start: `${bootId()} ${ticks}`, args: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0') };
 }
 
 /** For macOS and BSD. */

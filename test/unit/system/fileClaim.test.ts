@@ -3,12 +3,28 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fileClaimSchema, type FileClaim } from '../../../extension/src/protocol/controlCommand.js';
-import { claimFile, holderOf, signalHolder, sweepClaims } from '../../../extension/src/system/fileClaim.js';
+import {
+  claimFile,
+  holderOf,
+  nameOfHolder,
+  signalHolder,
+  sweepClaims,
+} from '../../../extension/src/system/fileClaim.js';
 import { identify } from '../../../extension/src/system/processIdentity.js';
 import { bundleClaimant, Claimant } from '../../support/claimant.js';
 
@@ -62,16 +78,73 @@ it('a claim is held until it is released, and leaves nothing else in the folder'
   const claimant = await start(engine, 'train');
   expect(await claimant.claim(path)).toBeNull();
   expect(holderOf(path)?.pid).toBe(claimant.pid);
-  expect(claimFile(path)).toEqual({ heldBy: claimant.pid });
+  expect(claimFile(path)).toMatchObject({ heldBy: { pid: claimant.pid } });
   expect(readdirSync(join(path, '..'))).toEqual(['process.json']);
   await claimant.release();
   expect(holderOf(path)).toBeNull();
   expect(readdirSync(join(path, '..'))).toEqual([]);
 });
 
+describe('between machines and containers', () => {
+  const setAge = (seconds: number) => {
+    const time = Date.now() / 1000 - seconds;
+    utimesSync(path, time, time);
+  };
+  const ageMs = () => Date.now() - statSync(path).mtimeMs;
+
+  it('a claim from elsewhere is held while it is renewed, whatever has its pid here', async () => {
+    const other = await start(engine, 'train');
+    await other.claim(path);
+    const claim = { ...written(), pidSpace: 'another machine' };
+    write(claim);
+    expect(holderOf(path)).toEqual(claim);
+    expect(claimFile(path)).toEqual({ heldBy: claim });
+    expect(nameOfHolder(claim)).toBe('a process on another machine or in another container');
+    expect(signalHolder(path, 'SIGTERM')).toBe(false);
+    setAge(50);
+    expect(holderOf(path)).toEqual(claim);
+    for (const age of [70, -70]) {
+      setAge(age);
+      expect(holderOf(path), `${age} s old`).toBeNull();
+    }
+    expect(claimFile(path)).toHaveProperty('release');
+  });
+
+  it('a claim is renewed, and its process ends when another one has replaced it', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const claim = claimFile(path);
+      setAge(1000);
+      vi.advanceTimersByTime(5000);
+      expect(ageMs()).toBeLessThan(60_000);
+      const theirs = { ...written(), secret: randomUUID(), pidSpace: 'another machine' };
+      write(theirs);
+      expect(() => vi.advanceTimersByTime(5000)).toThrow('another process has taken over');
+      expect(() => vi.advanceTimersByTime(50_000)).not.toThrow();
+      if ('release' in claim) claim.release();
+      expect(written()).toEqual(theirs);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('a claim is not renewed after its release, nor in a folder that was deleted', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const claim = claimFile(path);
+      rmSync(join(path, '..'), { recursive: true });
+      vi.advanceTimersByTime(5000);
+      if ('release' in claim) claim.release();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
 it('the same process holds it once', () => {
   const claim = claimFile(path);
-  expect(claimFile(path)).toEqual({ heldBy: process.pid });
+  expect(claimFile(path)).toMatchObject({ heldBy: { pid: process.pid } });
   expect(holderOf(path)?.pid).toBe(process.pid);
   if ('release' in claim) claim.release();
   expect(holderOf(path)).toBeNull();
@@ -152,7 +225,7 @@ it('where there are no hard links, a claim is copied', async () => {
   await leftBehind();
   const claim = claimFile(path);
   expect(holderOf(path)?.pid).toBe(process.pid);
-  expect(claimFile(path)).toEqual({ heldBy: process.pid });
+  expect(claimFile(path)).toMatchObject({ heldBy: { pid: process.pid } });
   const other = await start(engine, 'train');
   expect(await other.claim(path)).toBe(process.pid);
   if ('release' in claim) claim.release();

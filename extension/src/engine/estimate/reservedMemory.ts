@@ -1,9 +1,10 @@
 // Memory that the training processes of this user are still going to take: each leaves its estimate as the name of a file that it claims.
 // Called by prepareRun.ts and by whatever compares an estimate with free memory, so that two runs that fit alone don't start together.
 import { randomUUID } from 'node:crypto';
-import { rmSync, statSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { claimFile, holderOf } from '../../system/fileClaim.js';
+import type { FileClaim } from '../../protocol/controlCommand.js';
+import { claimFile, holderOf, isElsewhere } from '../../system/fileClaim.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { namesIn } from '../../system/regularFile.js';
 import { cacheFolder } from '../install/paths.js';
@@ -34,7 +35,7 @@ export function reserveMemory(bytes: number): Reservation {
   try {
     makeFolder(reservationsFolder());
     const claim = claimFile(path);
-    if ('release' in claim) return { earlier: reserved(statSync(path).mtimeMs), release: () => claim.release() };
+    if ('release' in claim) return { earlier: reserved(holderOf(path)), release: () => claim.release() };
   } catch {
     // Without a cache folder that can be written, others don't know of this run.
   }
@@ -43,11 +44,16 @@ export function reserveMemory(bytes: number): Reservation {
 
 /** What the runs of this machine are still going to take. */
 export function reservedMemory(): ReservedMemory {
-  return reserved(Infinity);
+  return reserved(null);
+}
+
+/** Of two that were made in the same millisecond, one is before the other for both. */
+function isBefore(a: FileClaim, b: FileClaim): boolean {
+  return a.started === b.started ? a.secret < b.secret : a.started < b.started;
 }
 
 /** @param before leaves out runs that were there later, so that of two that start at once one goes on */
-function reserved(before: number): ReservedMemory {
+function reserved(before: FileClaim | null): ReservedMemory {
   const pids: number[] = [];
   let bytes = 0;
   for (const name of namesIn(reservationsFolder())) {
@@ -57,8 +63,9 @@ function reserved(before: number): ReservedMemory {
     const path = join(reservationsFolder(), name);
     const holder = holderOf(path);
     if (holder === null) rmSync(path, { force: true });
-    const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
-    if (holder === null || holder.pid === process.pid || made >= before) continue;
+    // How much another machine has left isn't known here.
+    if (holder === null || isElsewhere(holder) || holder.pid === process.pid) continue;
+    if (before !== null && !isBefore(holder, before)) continue;
     const rest = estimate - (rssBytesOf(holder.pid) ?? estimate);
     if (rest <= 0) continue;
     bytes += rest;

@@ -52,8 +52,8 @@ interface Provided {
 export async function installEngine(options: InstallOptions): Promise<EngineInstallation> {
   const { gpu = false, library, force = library !== undefined, onProgress, signal } = options;
   makeFolder(enginesFolder());
-  const onWait = (pid: number) =>
-    onProgress({ phase: 'wait', done: 0, total: null, message: `process ${pid} is installing` });
+  const onWait = (holder: string) =>
+    onProgress({ phase: 'wait', done: 0, total: null, message: `${holder} is installing` });
   return withInstallLock(join(enginesFolder(), 'install.lock'), onWait, signal, async () => {
     const present = force ? null : await findInstallation({ gpu });
     if (present !== null) return present;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { CancelledError, CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
-import { claimFile } from '../../system/fileClaim.js';
+import { claimFile, freeHint, nameOfHolder } from '../../system/fileClaim.js';
 import { makePrivateFolder } from '../../system/makeFolder.js';
 import { asInputError, isTemporary, sweepTemporary } from '../files/atomicFile.js';
 import { writeJson } from '../files/jsonFile.js';
@@ -106,9 +106,9 @@ function claim(out: string): () => void {
       for (const folder of [out, cacheFolder(out)]) sweepTemporary(folder);
       return () => claimed.release();
     }
-    throw new InputError(`process ${claimed.heldBy} is running this race`, {
+    throw new InputError(`${nameOfHolder(claimed.heldBy)} is running this race`, {
       file: out,
-      hint: 'Stop it first, or choose another folder with --out.',
+      hint: freeHint(claimed.heldBy),
     });
   } catch (error) {
     throw asInputError(error, out);

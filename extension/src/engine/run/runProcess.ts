@@ -3,7 +3,7 @@
 import { closeSync, rmSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { controlCommandSchema, type ControlCommand } from '../../protocol/controlCommand.js';
-import { claimFile, holderOf, sweepClaims } from '../../system/fileClaim.js';
+import { claimFile, freeHint, holderOf, nameOfHolder, sweepClaims } from '../../system/fileClaim.js';
 import { makePrivateFolder } from '../../system/makeFolder.js';
 import { openRegularFile, readRange, regularFileSize } from '../../system/regularFile.js';
 import { asInputError } from '../files/atomicFile.js';
@@ -19,10 +19,10 @@ export function claimRun(folder: RunFolder): () => void {
   makePrivateFolder(folder.path);
   const claim = claimOf(folder);
   if ('heldBy' in claim) {
-    const since = holderOf(folder.processFile)?.started;
-    throw new InputError(`process ${claim.heldBy} is training in this run folder${since ? ` since ${since}` : ''}`, {
+    const { heldBy } = claim;
+    throw new InputError(`${nameOfHolder(heldBy)} is training in this run folder since ${heldBy.started}`, {
       file: folder.path,
-      hint: 'Stop it first, or choose another folder with --out.',
+      hint: freeHint(heldBy),
     });
   }
   try {

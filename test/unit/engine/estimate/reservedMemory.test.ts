@@ -1,5 +1,5 @@
 // What runs that have begun are still going to take, for runs that are to begin: processes that claim, end, and are killed.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
@@ -57,11 +57,21 @@ test('of two that start at once, only the later one counts the other', async () 
   const later = reserveMemory(GB);
   expect(later.earlier.pids).toEqual([other.pid]);
   later.release();
-  const inAnHour = Date.now() / 1000 + 3600;
-  utimesSync(claimed(5 * GB), inAnHour, inAnHour);
+  const claim = JSON.parse(readFileSync(claimed(5 * GB), 'utf8'));
+  const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+  writeFileSync(claimed(5 * GB), JSON.stringify({ ...claim, started: inAnHour }));
   const earlier = reserveMemory(GB);
   expect(earlier.earlier.pids).toEqual([]);
   earlier.release();
+});
+
+test('what is reserved on another machine, whose memory this one doesn’t have, is kept and doesn’t count', async () => {
+  await other.claim(claimed(5 * GB));
+  const claim = JSON.parse(readFileSync(claimed(5 * GB), 'utf8'));
+  writeFileSync(claimed(5 * GB), JSON.stringify({ ...claim, pidSpace: 'another machine' }));
+  expect(reservedMemory()).toEqual({ bytes: 0, pids: [] });
+  expect(readdirSync(folder())).toEqual(['5000000000-of-another']);
+  rmSync(claimed(5 * GB));
 });
 
 test('what a killed process or anybody else has left there counts for nothing and is removed', async () => {

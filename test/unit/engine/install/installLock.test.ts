@@ -20,15 +20,21 @@ describe('withInstallLock', () => {
       await waiting;
       log.push(`${name} ends`);
     };
-    const onWait = (pid: number) => {
-      log.push(`waits for ${pid === process.pid}`);
+    const onWait = (holder: string) => {
+      log.push(`waits for ${holder}`);
       secondWaits();
     };
     await Promise.all([
       withInstallLock(file, () => {}, undefined, work('first')),
       withInstallLock(file, onWait, undefined, work('second')),
     ]);
-    expect(log).toEqual(['first begins', 'waits for true', 'first ends', 'second begins', 'second ends']);
+    expect(log).toEqual([
+      'first begins',
+      `waits for process ${process.pid}`,
+      'first ends',
+      'second begins',
+      'second ends',
+    ]);
     expect(existsSync(file)).toBe(false);
   });
 

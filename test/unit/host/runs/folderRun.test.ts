@@ -46,7 +46,7 @@ let release: () => void;
 /** As if this process trained in the folder. */
 function takeClaim(): () => void {
   const claim = claimFile(join(folder, 'process.json'));
-  if ('heldBy' in claim) throw new Error(`process ${claim.heldBy} holds it`);
+  if ('heldBy' in claim) throw new Error(`process ${claim.heldBy.pid} holds it`);
   return () => claim.release();
 }
 const write = (from: number, to?: number) =>
