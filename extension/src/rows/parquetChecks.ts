@@ -19,6 +19,7 @@ interface Reader {
 const MAX_PAGE_BYTES = 256 << 20;
 /** In a row group, which is decoded at once. */
 const MAX_GROUP_VALUES = 1 << 26;
+const MAX_LEVELS = 100;
 const ROWS_OF_ANY_FILE = 1_000_000;
 const ROWS_PER_BYTE = 4;
 
@@ -27,8 +28,10 @@ export function checkFooter(footer: ArrayBuffer): void {
   skipStruct({ view: new DataView(footer), offset: 0 }, 0);
 }
 
-/** @throws Error if the numbers of rows and values contradict each other, or can't come from so small a file */
-export function checkMetadata({ num_rows: allRows, row_groups: groups }: FileMetaData, fileBytes: number): void {
+/** @throws Error if the schema isn't one tree, or if the numbers of rows and values contradict each other, or can't come from so small a file */
+export function checkMetadata(metadata: FileMetaData, fileBytes: number): void {
+  const { num_rows: allRows, row_groups: groups, schema } = metadata;
+  checkSchema(schema);
   let rows = 0;
   for (const group of groups) {
     const groupRows = size(group.num_rows, MAX_GROUP_VALUES, 'rows of a row group');
@@ -48,6 +51,21 @@ export function checkMetadata({ num_rows: allRows, row_groups: groups }: FileMet
   }
   if (rows !== Number(allRows)) throw new Error(`the file names ${allRows} rows, but its row groups have ${rows}`);
   size(rows, ROWS_OF_ANY_FILE + ROWS_PER_BYTE * fileBytes, 'rows of the file');
+}
+
+function checkSchema(schema: FileMetaData['schema']): void {
+  // Children that are still to come, of each element that leads to the one at hand.
+  const left: number[] = [];
+  schema.forEach(({ num_children: children = 0 }, i) => {
+    if (i > 0) {
+      if (left.length === 0) throw new Error('the schema has an element without a parent');
+      left.push(left.pop()! - 1);
+    }
+    left.push(size(children, schema.length - i - 1, 'children of a column'));
+    while (left.at(-1) === 0) left.pop();
+    if (left.length > MAX_LEVELS) throw new Error(`the columns are nested more than ${MAX_LEVELS} levels deep`);
+  });
+  if (left.length > 0) throw new Error('the schema has fewer elements than it names');
 }
 
 /** @param read bytes of the file @throws Error on a page whose sizes contradict the file's metadata */

@@ -147,7 +147,8 @@ async function readMetadata(file: AsyncFile): Promise<FileMetaData> {
   const end = await file.slice(Math.max(0, file.byteLength - FOOTER_BYTES));
   const length = end.byteLength < FOOTER_BYTES ? 0 : new DataView(end).getUint32(0, true);
   if (length <= file.byteLength - FOOTER_BYTES) checkFooter(await file.slice(file.byteLength - FOOTER_BYTES - length));
-  const metadata = await parquetMetadataAsync(file);
+  // What it looks for in the schema otherwise, it may never find the end of.
+  const metadata = await parquetMetadataAsync(file, { geoparquet: false });
   checkMetadata(metadata, file.byteLength);
   return metadata;
 }

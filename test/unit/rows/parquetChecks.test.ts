@@ -57,13 +57,25 @@ describe('tables of pyarrow', () => {
 
 describe('damaged files', () => {
   test.each([[[{}, {}]], [{}], ['5'], [undefined], [[5]]])('a number of rows that is %j', value => {
-    const metadata = { num_rows: 5n, row_groups: [{ num_rows: value, columns: [] }] };
+    const metadata = { schema: [], num_rows: 5n, row_groups: [{ num_rows: value, columns: [] }] };
     expect(() => checkMetadata(metadata as never, 1000)).toThrow('the number of rows of a row group is no number');
+  });
+
+  const ofChildren = (...counts: (number | undefined)[]) => counts.map(num_children => ({ num_children }));
+  test.each([
+    ['a negative number', ofChildren(2, -2, undefined), /children of a column is -2, at most 1/],
+    ['more than there are', ofChildren(2, undefined), /children of a column is 2, at most 1/],
+    ['fewer than there are', ofChildren(1, undefined, undefined), /an element without a parent/],
+    ['too few inside', ofChildren(2, 1, undefined), /fewer elements than it names/],
+    ['a deep chain', ofChildren(...new Array(200).fill(1), undefined), /more than 100 levels deep/],
+  ])('children of the schema: %s', (_, schema, message) => {
+    expect(() => checkMetadata({ schema, num_rows: 0n, row_groups: [] } as never, 1000)).toThrow(message);
   });
 
   const damaged: Record<string, RegExp> = {
     'fatal-772-bytes.parquet': /the number of values of a run is 106283057, at most 20/,
     'fatal-992-bytes.parquet': /the number of bytes of levels is 1985229328, at most 12/,
+    'endless-schema.parquet': /the number of children of a column is -\d+, at most/,
     'unhandled-rejection.parquet': /the number of bytes of a text is 120, at most 51/,
   };
   test.each(Object.entries(damaged))('%s', async (name, message) => {

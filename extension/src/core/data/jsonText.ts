@@ -59,8 +59,12 @@ export function parseJsonText(text: string): unknown {
   return new JsonReader(text).document();
 }
 
-/** JSON.parse has no limit of depth. Real rows have so few brackets that they are only counted. */
-function isDeep(text: string): boolean {
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT, QUOTE, BACKSLASH] = [...'[]{}"\\'].map(each =>
+  each.charCodeAt(0),
+);
+
+/** Whether values are more than {@link MAX_DEPTH} deep in each other. JSON.parse has no limit. Real rows have so few brackets that they are only counted. */
+export function isDeep(text: string): boolean {
   let brackets = 0;
   for (const bracket of '[{') {
     for (let at = text.indexOf(bracket); at >= 0 && brackets <= MAX_DEPTH; at = text.indexOf(bracket, at + 1))
@@ -70,11 +74,11 @@ function isDeep(text: string): boolean {
   let depth = 0;
   let isText = false;
   for (let at = 0; at < text.length; at++) {
-    const unit = text[at];
-    if (isText && unit === '\\') at++;
-    else if (unit === '"') isText = !isText;
-    else if (!isText && (unit === '[' || unit === '{')) depth++;
-    else if (!isText && (unit === ']' || unit === '}')) depth--;
+    const unit = text.charCodeAt(at);
+    if (isText && unit === BACKSLASH) at++;
+    else if (unit === QUOTE) isText = !isText;
+    else if (!isText && (unit === OPEN_LIST || unit === OPEN_OBJECT)) depth++;
+    else if (!isText && (unit === CLOSE_LIST || unit === CLOSE_OBJECT)) depth--;
     if (depth > MAX_DEPTH) return true;
   }
   return false;

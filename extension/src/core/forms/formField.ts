@@ -84,15 +84,19 @@ export function parseLines(text: string): string[] {
     .filter(line => line !== '');
 }
 
+/** No settings are nested so deeply; what a file of others has may be without end. */
+const MAX_DEPTH = 20;
+
 /** A value as a line of text: lists with commas, tables as `key=value`, null as nothing. */
-export function textOf(value: unknown): string {
+export function textOf(value: unknown, depth = 0): string {
   if (value === null || value === undefined) return '';
-  if (Array.isArray(value)) return value.map(textOf).join(', ');
-  if (typeof value === 'object')
-    return Object.entries(value)
-      .map(([key, each]) => `${key}=${textOf(each)}`)
-      .join(', ');
-  return String(value);
+  if (typeof value !== 'object') return String(value);
+  if (depth === MAX_DEPTH) return '…';
+  const text = (each: unknown) => textOf(each, depth + 1);
+  if (Array.isArray(value)) return value.map(text).join(', ');
+  return Object.entries(value)
+    .map(([key, each]) => `${key}=${text(each)}`)
+    .join(', ');
 }
 
 /** Types that are recognized by their form. Nearly anything is a string, so a list is tried before it only if there are commas. */

@@ -157,7 +157,7 @@ function nameOf({ changes }: Variation, base: Json): string {
 
 function shortText(key: string, value: unknown): string {
   const text = Array.isArray(value)
-    ? value.map(textOf).join('+')
+    ? value.map(each => textOf(each)).join('+')
     : typeof value === 'string'
       ? value
       : JSON.stringify(value);

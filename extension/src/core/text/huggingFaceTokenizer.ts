@@ -21,7 +21,10 @@ export function createTokenizer(files: TokenizerFiles, withinTime: WithinTime = 
   } catch (error) {
     // What the library, and the code here, reads of a file of another shape.
     if (error instanceof InputError) throw error;
-    throw unusable(`cannot be used: ${(error as Error).message}`);
+    // What JavaScript says of it names nothing that is in the file.
+    const isRaw = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+    const why = isRaw ? 'a value of it has another type than tokenizers read' : (error as Error).message;
+    throw unusable(`cannot be used: ${why}`);
   }
 }
 

@@ -19,6 +19,7 @@ export function checkTokenizerShape(tokenizer: Record<string, unknown>): void {
   if (model.type !== undefined && !MODELS.includes(model.type as string))
     throw unusable(`the type ${JSON.stringify(model.type)} is not supported: known are ${MODELS.join(', ')}`, 'model');
   checkVocabulary(model.vocab);
+  if (model.type === 'BPE' || model.merges !== undefined) checkMerges(model.merges);
   if (!Array.isArray(addedTokens)) throw unusable('must be a list', 'added_tokens');
   addedTokens.forEach((token: unknown, i) => {
     if (!isObject(token) || !Number.isSafeInteger(token.id) || typeof token.content !== 'string')
@@ -40,6 +41,19 @@ function checkVocabulary(vocabulary: unknown): void {
     if (!Number.isSafeInteger(id) || (id as number) < 0)
       throw unusable(`the id of ${JSON.stringify(token)} is ${JSON.stringify(id)}, not a whole number`, 'model.vocab');
   }
+}
+
+/** Each is a pair of tokens, or both in one text with a space between them. */
+function checkMerges(merges: unknown): void {
+  if (!Array.isArray(merges)) throw unusable('must be a list', 'model.merges');
+  const isPair = (merge: unknown) =>
+    Array.isArray(merge) && merge.length === 2 && merge.every(token => typeof token === 'string');
+  // The library takes all for what the first one is.
+  const isRight = Array.isArray(merges[0])
+    ? isPair
+    : (merge: unknown) => typeof merge === 'string' && merge.includes(' ');
+  const at = merges.findIndex(merge => !isRight(merge));
+  if (at >= 0) throw unusable('must be a pair of tokens, written as the first one is', `model.merges[${at}]`);
 }
 
 function checkStep(step: unknown, key: string, steps: string): void {

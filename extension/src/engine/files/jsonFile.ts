@@ -2,7 +2,7 @@
 // the line and the column.
 import { writeFileAtomically } from './atomicFile.js';
 import { InputError } from '../../core/inputError.js';
-import { JsonFault, parseJsonText, placeIn } from '../../core/data/jsonText.js';
+import { isDeep, JsonFault, MAX_DEPTH, parseJsonText, placeIn } from '../../core/data/jsonText.js';
 import { readText, type Links } from '../../system/regularFile.js';
 
 /** Indented, as a whole or not at all. @throws InputError if the disk is full or the folder can't be written */
@@ -15,6 +15,8 @@ export function writeJson(path: string, value: unknown): void {
 export function readJsonObject(path: string, links: Links = 'follow'): Record<string, unknown> | null {
   const text = readText(path, links);
   if (text === null) return null;
+  // Everything that reads values is recursive.
+  if (isDeep(text)) throw new InputError(`more than ${MAX_DEPTH} values are in each other`, { file: path });
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -107,6 +107,13 @@ describe('parseText', () => {
   });
 });
 
+it('a value that is nested without end is a short text', () => {
+  let value: unknown = 1;
+  for (let i = 0; i < 10_000; i++) value = i % 2 ? [value] : { a: value };
+  expect(textOf(value)).toBe(`${'a='.repeat(10)}…`);
+  expect(textOf([1, { b: [2, null] }])).toBe('1, b=2, ');
+});
+
 it('prompts may contain commas: there is one per line', () => {
   const prompts = ['Hello, who are you?', 'Red, green or blue?'];
   expect(parseLines(linesOf(prompts))).toEqual(prompts);
