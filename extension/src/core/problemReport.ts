@@ -52,11 +52,23 @@ export function anonymous(text: string, names: readonly string[]): string {
     withoutNames
       .replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|“[^”]*”|‘[^’]*’|`[^`]*`/g, '<text>')
       .replace(/\b[a-z][a-z\d+.-]*:\/\/\S+/gi, '<address>')
+      // The place of an error may be a path with spaces.
+      .replace(/^((?:error|warning): )(?:[A-Za-z]:)?[.~]*[\\/](?:(?!(?::\d+)?: ).)*(?=(?::\d+)?: )/, '$1<path>')
       // Also of Windows, and relative ones.
-      .replace(/(?:[A-Za-z]:)?(?:[\w.@~<>-]*[\\/])+[^\s:,;)]*/g, '<path>')
+      .replace(/(?:[A-Za-z]:)?(?:[\p{L}\p{N}_.@~<>-]*[\\/])+[^\s:,;)]*/gu, '<path>')
       .replace(/\b[\w.+-]+@[\w-]+\.[\w.-]+\b/g, '<address>')
       // Keys, hashes and identifiers.
       .replace(/\b(?:hf|sk|ghp|github_pat)[_-]\w+|\b(?=\w*\d)(?=\w*[a-zA-Z])[\w-]{20,}/g, '<token>')
-      .replace(/\b[\w-]+\.(?:jsonl?|ndjson|csv|tsv|txt|parquet|gguf|safetensors|jinja|gz)\b/gi, '<file>')
+      .replace(
+        /(?<![\p{L}\p{N}_])[\p{L}\p{N}_.-]+\.(?:jsonl?|ndjson|csv|tsv|txt|parquet|gguf|safetensors|jinja|gz|eval|quarantine)\b/giu,
+        '<file>',
+      )
+      // Hosts: after the code of Node.js, with a port, and as numbers.
+      .replace(/\b(E[A-Z][A-Z_]{3,}) [\w.:[\]-]+/g, '$1 <address>')
+      .replace(
+        /\b\d{1,3}(?:\.\d{1,3}){3}\b(?::\d+)?|(?<![\w:])(?=[\da-f:]*::|(?:[\da-f]{1,4}:){4})[\da-f:]{3,}/gi,
+        '<address>',
+      )
+      .replace(/\b[\w-]+(?:\.[\w-]+)+:\d{1,5}\b/g, '<address>')
   );
 }

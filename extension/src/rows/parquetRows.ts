@@ -28,10 +28,15 @@ interface Stretch {
   to: number;
 }
 
+/** As values, not as texts: many rows may share a text of a dictionary, which is in memory once. */
+interface Decoded extends Stretch {
+  rows: Record<string, unknown>[];
+}
+
 export class ParquetRows implements RowReader {
   readonly fault = null;
   contentHash: string | null = null;
-  private decoded: Stretch & { texts: string[] } = { from: 0, to: 0, texts: [] };
+  private decoded: Decoded = { from: 0, to: 0, rows: [] };
   private readonly checked = new Set<FileMetaData['row_groups'][number]>();
   private readonly stretches: Stretch[];
   private readonly rows: number;
@@ -89,30 +94,27 @@ export class ParquetRows implements RowReader {
   }
 
   async texts(places: readonly RowPlace[]): Promise<string[]> {
+    const schema = parquetSchema(this.metadata);
     const texts: string[] = [];
-    for (const { start } of places) {
-      const row = start / (this.rowBytes + 1);
-      let { decoded } = this;
-      if (row < decoded.from || row >= decoded.to) decoded = this.decoded = await this.decode(row);
-      texts.push(decoded.texts[row - decoded.from]);
+    try {
+      for (const { start } of places) {
+        const row = start / (this.rowBytes + 1);
+        let { decoded } = this;
+        if (row < decoded.from || row >= decoded.to) decoded = this.decoded = await this.decode(row);
+        texts.push(writeJsonText(fieldsOf(decoded.rows[row - decoded.from]!, schema, () => true)));
+      }
+    } catch (error) {
+      throw damaged(this.opened.path, error as Error);
     }
     return texts;
   }
 
-  private async decode(row: number): Promise<Stretch & { texts: string[] }> {
+  private async decode(row: number): Promise<Decoded> {
     const { file, metadata } = this;
     const { from, to } = this.stretches.find(stretch => row < stretch.to) as Stretch;
-    const options = { file, metadata, compressors, rowStart: from, rowEnd: to };
-    const read = async () => {
-      const schema = parquetSchema(metadata);
-      await this.checkGroups(from, to);
-      const rows = await parquetReadObjects(options);
-      return rows.map(row => writeJsonText(fieldsOf(row, schema, () => true)));
-    };
-    const texts = await read().catch((error: Error) => {
-      throw damaged(this.opened.path, error);
-    });
-    return { from, to, texts };
+    await this.checkGroups(from, to);
+    const rows = await parquetReadObjects({ file, metadata, compressors, rowStart: from, rowEnd: to });
+    return { from, to, rows };
   }
 
   /** Checks the pages of the row groups that have these rows, once. */

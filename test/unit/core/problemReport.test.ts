@@ -18,6 +18,15 @@ test.each([
   ['error: ask jane.doe@corp.example', 'corp'],
   ['    at read (/opt/jane/dist/tunewright.mjs:1:2)', '/opt'],
   ['error: dataset medical.parquet has no rows', 'medical'],
+  ['error: medical-data.tune.json: method.r: must be positive', 'medical'],
+  ['error: größe.jsonl: no rows', 'gr'],
+  ['error: /mnt/a disk/medical data/rows.jsonl:3: this is not JSON', 'medical'],
+  ['error: C:\\Data\\our medical data\\x: this is not JSON', 'medical'],
+  ['error: the hub can’t be reached (connect ECONNREFUSED 10.20.30.40:8080)', '10.20'],
+  ['error: getaddrinfo ENOTFOUND hub.corp.example', 'corp'],
+  ['error: connect ENETUNREACH fe80::1ff:fe23:4567:890a', 'fe80'],
+  ['error: the proxy proxy.corp.example:3128 refuses it', 'corp'],
+  ['error: 10.20.30.40 refuses it', '10.20'],
 ])('%s', (line, hidden) => {
   const shown = anonymous(line, NAMES);
   expect(shown).not.toContain(hidden);
@@ -38,6 +47,8 @@ test('what tells the problem stays', () => {
   expect(anonymous('error: this run needs about 8.0 GB of memory, but only 4.0 GB is free', NAMES)).toBe(
     'error: this run needs about 8.0 GB of memory, but only 4.0 GB is free',
   );
+  for (const line of ['step 3  loss 7.567  1:00:02 left', 'error: method.target_modules: TensorFlow 2.21.0'])
+    expect(anonymous(line, NAMES)).toBe(line);
 });
 
 test('of a log only lines that the program has written itself', () => {

@@ -8,6 +8,7 @@ import { InputError } from '../../../extension/src/core/inputError.js';
 import { openRowFile } from '../../../extension/src/rows/openRowFile.js';
 import { checkMetadata } from '../../../extension/src/rows/parquetChecks.js';
 import type { RowPlace } from '../../../extension/src/rows/rowReader.js';
+import { repeatedText } from '../../support/parquetFile.js';
 
 const tables = fileURLToPath(new URL('../../fixtures/parquet/', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-parquet-'));
@@ -98,4 +99,18 @@ describe('damaged files', () => {
     }
     expect(faults).toEqual([]);
   });
+});
+
+test('a text that a small file repeats is in memory once, not once for each row', async () => {
+  const path = join(folder, 'repeated.parquet');
+  writeFileSync(path, repeatedText('x'.repeat(20_000), 30_000));
+  const reader = await openRowFile(path);
+  const places: RowPlace[] = [];
+  for await (const _ of reader.scan((start, end) => places.push({ start, end })));
+  const before = process.memoryUsage().rss;
+  const texts = await reader.texts([places[0]!, places.at(-1)!]);
+  const grown = process.memoryUsage().rss - before;
+  await reader.close();
+  expect(texts.map(({ length }) => length)).toEqual([20_011, 20_011]);
+  expect(grown).toBeLessThan(200e6);
 });

@@ -2,6 +2,7 @@
 // `types/model/name.go`, `internal/modelref`, `envconfig/config.go` and `parser/parser.go`.
 import { InputError } from '../inputError.js';
 import { namedTemplates } from '../text/namedTemplates.js';
+import { withoutLogins } from '../withoutLogins.js';
 
 const PART = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$/;
 const NAMESPACE = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,79}$/;
@@ -76,7 +77,7 @@ export function ollamaAddress(variable: string | undefined): OllamaAddress {
   const port = /^\+?\d+$/.test(number ?? '') && Number(number) <= 65535 ? String(Number(number)) : defaultPort;
   const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path.replace(/\/+$/, '')}`;
   if (!URL.canParse(url))
-    throw new InputError(`${JSON.stringify(value)} is not an address`, {
+    throw new InputError(`${JSON.stringify(withoutLogins(value))} is not an address`, {
       key: 'OLLAMA_HOST',
       hint: 'Set it to one such as 127.0.0.1:11434.',
     });

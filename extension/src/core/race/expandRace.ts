@@ -119,8 +119,8 @@ function combinations(variation: RaceVariation, place: string, file: string): Va
       changes.set(`${block}.${key}`, value);
       places.set(`${block}.${key}`, `${place}.${block}.${key}`);
     }
-  let all: Variation[] = [{ name: variation.name, place, changes, places }];
-  for (const [key, values] of Object.entries(variation.grid ?? {})) {
+  const grid = Object.entries(variation.grid ?? {});
+  for (const [key] of grid) {
     const at = `${place}.grid.${key}`;
     const [block, ...rest] = key.split('.');
     if (!BLOCKS.includes(block!) || rest.length !== 1)
@@ -135,16 +135,27 @@ function combinations(variation: RaceVariation, place: string, file: string): Va
         key: at,
         hint: 'Remove one of them.',
       });
-    all = all.flatMap(each =>
-      values.map(value => ({
-        ...each,
-        name: each.name === undefined ? undefined : `${each.name} ${shortText(key, value)}`,
-        changes: new Map([...each.changes, [key, value]]),
-        places: new Map([...each.places, [key, at]]),
-      })),
-    );
+    places.set(key, at);
   }
-  return all;
+  // Each combination is made once: the time is linear in the number of keys. The last key varies fastest.
+  const combined = grid.reduce((n, [, { length }]) => n * length, 1);
+  return Array.from({ length: combined }, (_, index) => {
+    let left = index;
+    const chosen = grid
+      .toReversed()
+      .map(([key, values]) => {
+        const value = values[left % values.length];
+        left = Math.floor(left / values.length);
+        return [key, value] as const;
+      })
+      .toReversed();
+    return {
+      name: variation.name && [variation.name, ...chosen.map(([key, value]) => shortText(key, value))].join(' '),
+      place,
+      changes: new Map([...changes, ...chosen]),
+      places,
+    };
+  });
 }
 
 /** `LORA r=4 learning_rate=0.001`: the method, and what changes. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readText } from '../../system/regularFile.js';
 import { CodedError, type ErrorDetails } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
+import { withoutLogins } from '../../core/withoutLogins.js';
 import type { EngineError } from '../../protocol/engineError.js';
 
 /** The hub can't be reached, or must not be (offline mode): then another source may be tried. Other input would not avoid it. */
@@ -16,13 +17,25 @@ export class HubUnreachableError extends CodedError {
   }
 }
 
-/** HF_ENDPOINT, else the public hub; without a trailing slash. @throws InputError if it is no address */
+/**
+ * HF_ENDPOINT, else the public hub; without a trailing slash.
+ * @throws InputError if it is no address, or has a login, which `fetch` refuses and messages would show, or a query
+ */
 export function hubEndpoint(): string {
   const address = process.env.HF_ENDPOINT || 'https://huggingface.co';
-  if (!/^https?:$/.test(URL.canParse(address) ? new URL(address).protocol : ''))
-    throw new InputError(`${JSON.stringify(address)} is not an address`, {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  const fault =
+    url === null || !/^https?:$/.test(url.protocol)
+      ? 'is not an address'
+      : url.username !== '' || url.password !== ''
+        ? 'has a login in it, which is not supported'
+        : /[?#]/.test(address)
+          ? 'has a query or a fragment, which the address of a hub can’t have'
+          : null;
+  if (fault !== null)
+    throw new InputError(`${JSON.stringify(withoutLogins(address))} ${fault}`, {
       key: 'HF_ENDPOINT',
-      hint: 'Set it to one such as https://huggingface.co, or unset it.',
+      hint: 'Set it to an address such as https://huggingface.co, or unset it.',
     });
   return address.replace(/\/+$/, '');
 }

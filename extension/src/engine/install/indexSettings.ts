@@ -37,8 +37,8 @@ export function readIndexSettings(): IndexSettings {
   for (const address of addresses) {
     if (address.username !== '' || address.password !== '')
       logins.set(address.origin, {
-        user: decodeURIComponent(address.username),
-        password: decodeURIComponent(address.password),
+        user: unquoted(address.username),
+        password: unquoted(address.password),
       });
     address.username = address.password = '';
   }
@@ -83,6 +83,11 @@ function proxyUrl(address: string): string {
       hint: 'HTTPS_PROXY (or proxy in pip.conf) must look like http://host:port.',
     });
   return url.href;
+}
+
+/** As pip: a percent sign without two digits after it stands for itself. */
+function unquoted(text: string): string {
+  return text.replace(/(?:%[\da-f]{2})+/gi, bytes => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString());
 }
 
 function webAddress(text: string): URL | null {

@@ -4,11 +4,12 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { withoutLogins } from '../../core/withoutLogins.js';
 
-/** A program exited with a code other than 0; the message ends with its last lines of output. */
+/** A program exited with a code other than 0; the message ends with its last lines of output, without the logins in their addresses. */
 export class CommandFailedError extends Error {
   constructor(command: string, code: number | string | null, output: string[]) {
-    super([`${command} failed (${code})`, ...output.slice(-6)].join('\n    '));
+    super([`${command} failed (${code})`, ...output.slice(-6).map(withoutLogins)].join('\n    '));
     this.name = 'CommandFailedError';
   }
 }

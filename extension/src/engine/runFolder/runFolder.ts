@@ -6,7 +6,7 @@ import { InputError, unlessWrong } from '../../core/inputError.js';
 import { makePrivateFolder } from '../../system/makeFolder.js';
 import { keepPrivate } from '../../system/privateFolder.js';
 import { asInputError, isTemporary, sweepTemporary, syncFolder } from '../files/atomicFile.js';
-import { isLink, statOf } from '../../system/fileStat.js';
+import { isFolder, isLink, statOf } from '../../system/fileStat.js';
 import { namesIn } from '../../system/regularFile.js';
 
 /** Folders in which a run writes and prunes files. */
@@ -80,6 +80,8 @@ export class RunFolder {
         hint: 'Name the folder that a run was written to (--out of tunewright train).',
       });
     for (const name of SUBFOLDERS) checkInside(path, name);
+    for (const step of folder.checkpointFolders().filter(step => isLink(folder.checkpoint(step))))
+      checkInside(path, relative(path, folder.checkpoint(step)));
     keepPrivate(path);
     return folder;
   }
@@ -126,11 +128,12 @@ export class RunFolder {
     return join(this.checkpoints, `step-${step}`);
   }
 
-  /** Steps with a folder of a checkpoint, complete or not, ascending. */
+  /** Steps with a folder of a checkpoint, complete or not, ascending. Other names with numbers, such as step-08, aren't of a run. */
   checkpointFolders(): number[] {
     return namesIn(this.checkpoints)
-      .filter(name => /^step-\d+$/.test(name))
-      .map(name => Number(name.slice('step-'.length)))
+      .map(name => ({ name, step: Number(/^step-(\d+)$/.exec(name)?.[1] ?? NaN) }))
+      .filter(({ name, step }) => name === `step-${step}` && Number.isSafeInteger(step))
+      .map(({ step }) => step)
       .sort((a, b) => a - b);
   }
 
@@ -187,10 +190,16 @@ export function excludedFileIn(folder: string): string {
   return join(folder, 'excluded.json');
 }
 
-/** @throws InputError if the name is a link to somewhere outside the folder */
+/** @throws InputError for a link to somewhere outside the folder, and for a file, which a run would otherwise find at its end */
 function checkInside(folder: string, name: string): void {
   const path = join(folder, name);
-  if (!isLink(path)) return;
+  if (!isLink(path)) {
+    if (!statOf(path) || isFolder(path)) return;
+    throw new InputError('this is not a folder, and a run has a folder of this name', {
+      file: path,
+      hint: 'Move it away, and resume the run.',
+    });
+  }
   const inside = existsSync(path) && !relative(realpathSync(folder), realpathSync(path)).startsWith('..');
   if (!inside)
     throw new InputError('this is a symbolic link to somewhere outside the run folder', {

@@ -107,18 +107,18 @@ function removePartial(folder: string): void {
 }
 
 /**
- * The state of a checkpoint, all of whose files are as they were written. Those of versions before 2 have no checksums: their
- * headers, values and counters must make sense.
+ * The state of a checkpoint, all of whose files are as they were written, and whose headers, values and counters make sense. Those of
+ * versions before 2 have no checksums.
  * @throws InputError with the code `checkpoint_damaged` and the file; one that a newer version wrote is another error
  */
 export function readCheckpoint(folder: string, parts: readonly string[] = PARTS): TrainerState {
   const state = orDamaged(folder, () => {
     const isSealed = checkManifest(folder, parts);
     const saved = readState(folder);
-    if (!isSealed) {
-      if (saved.version >= FIRST_WITH_MANIFEST) throw new InputError('its manifest.json is missing', { file: folder });
-      checkTensors(folder);
-    }
+    if (!isSealed && saved.version >= FIRST_WITH_MANIFEST)
+      throw new InputError('its manifest.json is missing', { file: folder });
+    // Also with a manifest: it may have been written for files that were damaged before.
+    checkTensors(folder, parts);
     const named = /^step-(\d+)$/.exec(basename(folder))?.[1];
     if (named !== undefined && Number(named) !== saved.step)
       throw new InputError(`this is the state of step ${saved.step}, not of step ${named}`, {
@@ -175,8 +175,8 @@ function orDamaged<T>(folder: string, read: () => T): T {
   }
 }
 
-function checkTensors(folder: string): void {
-  for (const name of [TRAINABLE, OPTIMIZER]) {
+function checkTensors(folder: string, parts: readonly string[]): void {
+  for (const name of parts.filter(part => part !== STATE)) {
     const file = openPart(join(folder, name));
     try {
       for (const tensor of file.tensors.values())

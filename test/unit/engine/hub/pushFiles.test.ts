@@ -268,5 +268,19 @@ test('a page instead of JSON, as of a proxy, is said', async () => {
 test('an HF_ENDPOINT that is no address is said at once', async () => {
   vi.stubEnv('HF_ENDPOINT', 'nonsense');
   await expect(push()).rejects.toThrow('"nonsense" is not an address');
+  for (const [address, fault] of [
+    ['https://me:secret@hub.example', 'has a login'],
+    ['https://secret@hub.example', 'has a login'],
+    ['me:secret@hub.example', 'is not an address'],
+    ['https://hub.example/?q=1', 'has a query'],
+  ]) {
+    vi.stubEnv('HF_ENDPOINT', address);
+    const error = await push().then(
+      () => null,
+      (error: Error) => error,
+    );
+    expect(error?.message).toContain(fault);
+    expect(error?.message).not.toContain('secret');
+  }
   expect(waits).toEqual([]);
 });

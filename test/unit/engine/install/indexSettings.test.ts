@@ -80,6 +80,12 @@ describe('readIndexSettings', () => {
     expect(headerFor('http://extra.example/x')).toBeNull();
   });
 
+  it('reads a login with a percent sign as pip does', () => {
+    vi.stubEnv('PIP_INDEX_URL', 'https://me:50%25%z%C3%A9@index.example/simple');
+    const { authorizationFor } = readIndexSettings();
+    expect(authorizationFor(new URL('https://index.example/simple/x'))).toBe(basic('me:50%%zé'));
+  });
+
   it('uses the proxy of pip, else of the environment', () => {
     expect(readIndexSettings()).toMatchObject({ httpProxy: '', httpsProxy: '', noProxy: '' });
     vi.stubEnv('ALL_PROXY', 'socks5://any:1');

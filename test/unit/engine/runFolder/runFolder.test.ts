@@ -76,6 +76,10 @@ describe('RunFolder', () => {
     }
     mkdirSync(folder.checkpoint(200));
     mkdirSync(`${folder.checkpoint(300)}.partial`);
+    for (const name of ['step-08', 'step-9007199254740993', 'step-1e3', 'step-']) {
+      mkdirSync(join(path, 'checkpoints', name));
+      writeFileSync(join(path, 'checkpoints', name, 'state.json'), '{}');
+    }
     expect(folder.checkpointSteps()).toEqual([9, 10, 100]);
     folder.prune(1, 9);
     expect(folder.checkpointSteps()).toEqual([9, 100]);
@@ -128,6 +132,15 @@ describe('a training process', () => {
       expect((await inputErrorOf(() => RunFolder.open(path))).where).toBe(join(path, name));
       rmSync(join(path, name));
     }
+    for (const name of ['checkpoints', 'adapter', 'tensorboard', 'exports']) {
+      writeFileSync(join(path, name), '');
+      expect((await inputErrorOf(() => RunFolder.open(path))).where).toBe(join(path, name));
+      rmSync(join(path, name));
+    }
+    mkdirSync(join(path, 'checkpoints'));
+    symlinkSync(elsewhere, folder.checkpoint(7));
+    expect((await inputErrorOf(() => RunFolder.open(path))).where).toBe(folder.checkpoint(7));
+    rmSync(folder.checkpoint(7));
     symlinkSync(path, `${path}-link`);
     expect(RunFolder.open(`${path}-link`).checkpointSteps()).toEqual([]);
     for (const other of [`${path}-link`, elsewhere]) rmSync(other, { recursive: true });

@@ -17,6 +17,7 @@ import { openBackend } from '../../../../extension/src/engine/backend/openBacken
 import { RunFolder } from '../../../../extension/src/engine/runFolder/runFolder.js';
 import { openSafetensors, writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
 import { inspectCheckpoint, readCheckpointState } from '../../../../extension/src/engine/training/checkpoint.js';
+import { writeManifest } from '../../../../extension/src/engine/training/checkpointManifest.js';
 import { lastGoodCheckpoint } from '../../../../extension/src/engine/training/resumePoint.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 import { eventsOf, randomRows, tinyRun, type TinyRunOptions } from '../../../support/tinyRun.js';
@@ -191,6 +192,28 @@ describe('without an intact checkpoint', () => {
     expect(`${error.message} ${error.hint}`).not.toMatch(/download|learning_rate/);
     expect(began).toEqual([]);
     expect(lastGoodCheckpoint(folder)).toBeNull();
+  });
+});
+
+describe.each(['trainable.safetensors', 'optimizer.safetensors'])('%s that its manifest agrees with', name => {
+  it.each<[string, (path: string) => void, string]>([
+    ['is no safetensors file', path => writeFileSync(path, 'x'.repeat(100)), 'header'],
+    [
+      'has non-finite values',
+      path => {
+        const bytes = readFileSync(path);
+        bytes.fill(0xff, bytes.length - 4);
+        writeFileSync(path, bytes);
+      },
+      'non-finite values',
+    ],
+  ])('%s is damaged all the same', async (_, damage, message) => {
+    const folder = copy();
+    const checkpoint = folder.checkpoint(8);
+    damage(join(checkpoint, name));
+    writeManifest(checkpoint, ['trainable.safetensors', 'optimizer.safetensors', 'state.json']);
+    expect(inspectCheckpoint(checkpoint)).toEqual({ damage: expect.stringContaining(message) });
+    expect(lastGoodCheckpoint(folder)).toBe(6);
   });
 });
 
