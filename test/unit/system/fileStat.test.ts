@@ -1,4 +1,4 @@
-// What is at a path: a path below a file is no error of the system.
+// What is at a path: one below a file, or a name that no file can have, is no error of the system.
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ test.each([
   ['nothing', 'missing', false, false],
   ['a path below a file', 'file/below', false, false],
   ['a path far below a file', 'file/far/below', false, false],
+  ['a name that is too long', 'a'.repeat(300), false, false],
 ])('%s', (_what, path, exists, isAFolder) => {
   expect(statOf(join(folder, path)) !== undefined).toBe(exists);
   expect(isFolder(join(folder, path))).toBe(isAFolder);

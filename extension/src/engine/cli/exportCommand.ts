@@ -76,7 +76,11 @@ function refuseOthers(command: Command, allowed: readonly string[], hint: string
 }
 
 async function exportListed(given: string, flags: ExportFlags, command: Command): Promise<void> {
-  refuseOthers(command, ['force', 'json', 'backend', 'threads'], 'What the exports of a run are is in its run.json.');
+  refuseOthers(
+    command,
+    ['force', 'json', 'backend', 'threads'],
+    'With RUN, the exports of its run.json are made. For another one: tunewright export --adapter ADAPTER --to TARGET.',
+  );
   const folder = runFolderGiven(given);
   const progress = progressDisplay();
   const exports = await interruptible(signal =>

@@ -77,11 +77,15 @@ export async function askInstalled(questions: Questions): Promise<InstalledAnswe
   try {
     return await compared(questions);
   } catch (error) {
-    const { signal, facts } = questions;
-    if (signal.aborted) return notAsked(facts, 'stopped');
-    if (error instanceof CodedError) return notAsked(facts, error.message);
-    throw error;
+    return notAsked(questions.facts, whyNotAsked(error, questions.signal));
   }
+}
+
+/** @throws the error itself if it is none of the server's answer */
+export function whyNotAsked(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted) return 'stopped';
+  if (error instanceof CodedError) return error.message;
+  throw error;
 }
 
 export function notAsked(

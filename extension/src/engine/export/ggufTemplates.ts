@@ -6,20 +6,23 @@ import type { GgufTypedValue } from '../files/ggufWriter.js';
 export function templateMetadata(template: unknown): Map<string, GgufTypedValue> {
   const named = namedTemplates(template);
   const metadata = new Map<string, GgufTypedValue>();
-  const others = named.filter(({ name }) => name !== 'default').map(({ name }) => plainName(name));
+  const plain = new Map(
+    named.filter(({ name }) => name !== '').map(({ name, template }) => [plainName(name), template]),
+  );
+  const others = [...plain.keys()].filter(name => name !== 'default');
   if (others.length > 0)
     metadata.set('tokenizer.chat_templates', {
       type: 'array',
       items: others.map(value => ({ type: 'string', value })),
     });
-  for (const { name, template: value } of named) {
-    const key = name === 'default' ? 'tokenizer.chat_template' : `tokenizer.chat_template.${plainName(name)}`;
+  for (const [name, value] of plain) {
+    const key = name === 'default' ? 'tokenizer.chat_template' : `tokenizer.chat_template.${name}`;
     metadata.set(key, { type: 'string', value });
   }
   return metadata;
 }
 
-/** As gguf-py writes names into keys. */
+/** As gguf-py writes names into keys: of two names that become the same, the last one counts. */
 function plainName(name: string): string {
-  return [...name].filter(character => /[A-Za-z0-9_]/.test(character)).join('');
+  return name.replace(/[^A-Za-z0-9]/gu, '_');
 }

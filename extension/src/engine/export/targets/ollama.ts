@@ -5,7 +5,7 @@ import { isSince, JINJA_SINCE, ollamaName, proposedName, unmistakable } from '..
 import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
 import type { ModelFiles } from '../../files/tensorSource.js';
 import { filesWithTemplate } from '../../models/modelOnDisk.js';
-import { askInstalled, notAsked, servedLanguage, type Asking } from '../askInstalled.js';
+import { askInstalled, notAsked, whyNotAsked, servedLanguage, type Asking } from '../askInstalled.js';
 import type { ExportSource } from '../exportSource.js';
 import type { ExportTarget, PlannedExport } from '../exportTarget.js';
 import { checkNewModel, findOllama, hasOtherModel, installInOllama, type Ollama } from '../installInOllama.js';
@@ -73,8 +73,10 @@ export const ollama: ExportTarget<Entry> = {
     const { client, version } = await findOllama(signal).catch(() => ({ client: null, version: null }));
     const about = { program: 'Ollama', version, model };
     if (!compare) return notAsked(about, 'left out with --no-compare');
-    const shown = await client?.show(model).catch(() => null);
-    if (!client || !shown) return notAsked(about, 'its server doesn’t answer');
+    if (!client) return notAsked(about, 'its server doesn’t answer');
+    const shown = await client.show(model).catch(error => whyNotAsked(error, signal));
+    if (typeof shown === 'string') return notAsked(about, shown);
+    if (!shown) return notAsked(about, `its server doesn’t know ${model}`);
     const ask = async (prompt: string, { maxNewTokens, seed, isChat }: Asking) => {
       const options = { temperature: 0, seed, num_predict: maxNewTokens, repeat_penalty: 1 };
       if (!isChat) return client.complete(model, prompt, options);

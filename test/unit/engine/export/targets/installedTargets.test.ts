@@ -235,6 +235,13 @@ describe('Ollama', () => {
     expect(installed).toMatchObject({ answers: [], not_asked: expect.stringContaining("can't be reached") as string });
     expect(ollama.models.size).toBe(1);
   });
+
+  it('that has lost the model is no server that doesn’t answer', async () => {
+    const { ollama } = await start();
+    ollama.models.set = () => ollama.models;
+    const { installed } = await perform({ target: 'ollama', name: 'pirate:v1' });
+    expect(installed).toMatchObject({ answers: [], not_asked: 'its server doesn’t know pirate:v1' });
+  });
 });
 
 describe('LM Studio', () => {
