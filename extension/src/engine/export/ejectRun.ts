@@ -14,6 +14,7 @@ import { pythonProgram, START_FILES, type PythonRun } from './pythonProgram.js';
 import { asInputError, writeFileAtomically } from '../files/atomicFile.js';
 import { finiteValues } from '../files/finiteValues.js';
 import { writeChatTemplates } from '../files/huggingfaceFolder.js';
+import { checkNameLength } from '../files/newFolder.js';
 import { writeDeviceTensors } from '../files/safetensors.js';
 import { modelOnFiles } from '../models/loadModel.js';
 import { Adapter } from '../peft/adapter.js';
@@ -107,6 +108,7 @@ const OWN_FILES: readonly string[] = [
 
 /** @throws InputError if something would be replaced that isn't to be */
 function checkFree(results: readonly string[], force: boolean): void {
+  for (const path of results) checkNameLength(path, 'Choose a shorter name with --out.');
   const there = results.find(path => existsSync(path));
   if (there !== undefined && !force)
     throw new InputError('this exists', {

@@ -233,6 +233,12 @@ it('replaces nothing without being told to, and leaves nothing after a failure',
   expect(readdirSync(place.path)).toEqual(before);
 });
 
+it('refuses a name that no file can have, before anything is read', async () => {
+  const long = place.file(`${'x'.repeat(300)}.py`);
+  const work = ejectRun(readRunFile(runFile()), { out: long, force: true, reporter: silentReporter, signal });
+  expect((await inputErrorOf(() => work)).message).toContain('306 bytes');
+});
+
 it('replaces nothing that has come there meanwhile', async () => {
   const progress = () => writeFileSync(out, 'mine');
   const run = readRunFile(runFile());
