@@ -98,10 +98,23 @@ export class TokenStore {
   }
 }
 
-/** Token ids in a temporary file of this process. */
+/** Token ids in a temporary file of this process, of which nothing is left if it is killed. */
 class SpillFile {
   private readonly folder = mkdtempSync(join(tmpdir(), 'tunewright-tokens-'));
   private readonly descriptor = openSync(join(this.folder, 'tokens.bin'), 'w+');
+
+  constructor() {
+    this.removeName();
+  }
+
+  /** The open file stays. Only Windows keeps the name until it is closed. */
+  private removeName(): void {
+    try {
+      rmSync(this.folder, { recursive: true, force: true });
+    } catch {
+      // Tried again by close().
+    }
+  }
 
   append(ids: Int32Array): void {
     const bytes = bytesOf(ids);
@@ -110,7 +123,7 @@ class SpillFile {
     } catch (error) {
       this.close();
       throw new InputError(`the tokens of the dataset can't be written (${(error as NodeJS.ErrnoException).code})`, {
-        file: this.folder,
+        file: tmpdir(),
         hint: 'Free some space there, or set TMPDIR to a folder on another disk.',
       });
     }
@@ -128,7 +141,7 @@ class SpillFile {
 
   close(): void {
     closeSync(this.descriptor);
-    rmSync(this.folder, { recursive: true, force: true });
+    this.removeName();
   }
 }
 
