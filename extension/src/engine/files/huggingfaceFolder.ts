@@ -33,6 +33,8 @@ export function openHuggingFaceFolder(path: string, reference: string): ModelFil
     });
   }
   const generationConfig = readJsonObject(join(path, 'generation_config.json'));
+  checkEndTokens(config, join(path, 'config.json'));
+  checkEndTokens(generationConfig ?? {}, join(path, 'generation_config.json'));
   const tokenizer = readTokenizer(path);
   const { tensors, close } = openUnquantized(path, reference, config);
   return {
@@ -46,6 +48,17 @@ export function openHuggingFaceFolder(path: string, reference: string): ModelFil
     tensors,
     close,
   };
+}
+
+/** Answers would never end at what isn't an id. */
+function checkEndTokens({ eos_token_id: ends = null }: Record<string, unknown>, file: string): void {
+  const wrong = [ends].flat().find(id => id !== null && !Number.isSafeInteger(id));
+  if (wrong !== undefined)
+    throw new InputError(`${JSON.stringify(wrong)} is not the id of a token`, {
+      file,
+      key: 'eos_token_id',
+      hint: 'It is a whole number, or a list of them.',
+    });
 }
 
 /** @returns null if the folder has no tokenizer.json */

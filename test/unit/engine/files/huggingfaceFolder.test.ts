@@ -107,6 +107,18 @@ test('only pytorch_model.bin, no weights, no config, broken JSON', () => {
   expect(open).toThrow(/no config\.json/);
 });
 
+test.each(['config.json', 'generation_config.json'])('end tokens of %s that are no ids', file => {
+  writeWeights('model.safetensors', 'w');
+  for (const ends of ['</s>', [1, '2'], 0.5, { id: 1 }, [[1]]]) {
+    write(file, { model_type: 'llama', eos_token_id: ends });
+    expect(open).toThrow(expect.objectContaining({ name: 'InputError', where: `${join(folder, file)}: eos_token_id` }));
+  }
+  for (const ends of [null, 0, [1, 2], []]) {
+    write(file, { model_type: 'llama', eos_token_id: ends });
+    open().close();
+  }
+});
+
 test('a folder instead of a file', () => {
   mkdirSync(join(folder, 'model.safetensors'));
   expect(open).toThrow(/not a file/);
