@@ -9,13 +9,13 @@ export interface NamedTemplate {
   template: string;
 }
 
-/** A single template is named "default". @throws InputError if it is neither a text nor named texts */
+/** A single template is named "default". Of two with one name the last counts. @throws InputError if it is neither a text nor named texts */
 export function namedTemplates(template: unknown): NamedTemplate[] {
   if (template === null || template === undefined) return [];
   if (typeof template === 'string') return [{ name: 'default', template }];
   const byName = isObject(template) ? Object.entries(template).map(([name, text]) => ({ name, template: text })) : null;
   const named: unknown[] = byName ?? (Array.isArray(template) ? template : [template]);
-  if (named.every(isNamedTemplate)) return named;
+  if (named.every(isNamedTemplate)) return [...new Map(named.map(entry => [entry.name, entry])).values()];
   throw unusable(
     'must be a text, or a list whose items have a "name" and a "template"',
     'chat_template',

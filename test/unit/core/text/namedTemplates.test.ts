@@ -32,6 +32,8 @@ describe('namedTemplates', () => {
 });
 
 describe('templatesOf', () => {
+  it('takes the last of two with one name, as Transformers does', () =>
+    expect(templatesOf([{ name: 'default', template: 'old' }, ...named]).chatTemplate).toBe('{{ messages }}'));
   it('tells the template for tools from the default one', () =>
     expect(templatesOf(named)).toEqual({ chatTemplate: '{{ messages }}', toolTemplate: '{{ tools }}' }));
   it('has none of other names', () =>
