@@ -4,7 +4,7 @@ import type { Example } from '../data/example.js';
 import { isObject } from '../data/formats/rowFields.js';
 import { writeJsonText } from '../data/jsonText.js';
 
-/** Canonical JSON: sorted keys, white space around texts removed. */
+/** Canonical JSON: sorted keys, white space around texts removed, and one kind of line ends, since copies of a file may have another. */
 export function rowContent(example: Example): string {
   return writeJsonText(canonical(contentOf(example)));
 }
@@ -33,7 +33,7 @@ function contentOf(example: Example): unknown {
 }
 
 function canonical(value: unknown): unknown {
-  if (typeof value === 'string') return value.trim();
+  if (typeof value === 'string') return value.trim().replaceAll('\r\n', '\n');
   if (Array.isArray(value)) return value.map(canonical);
   if (!isObject(value)) return value;
   return Object.fromEntries(

@@ -50,8 +50,8 @@ async function clean(what: Cleaned[], flags: CleanFlags): Promise<void> {
 
 /** @throws InputError for a path that isn't one of those */
 function chosen(items: readonly Deletable[], paths: readonly string[]): Deletable[] {
-  return paths.map(path => {
-    const item = items.find(each => each.path === resolve(path));
+  return [...new Set(paths.map(path => resolve(path)))].map(path => {
+    const item = items.find(each => each.path === path);
     if (item) return item;
     throw new InputError('this is not among what can be deleted', {
       file: path,

@@ -11,7 +11,7 @@ import { makeFolder } from '../../system/makeFolder.js';
 import { createRng } from '../data/rng.js';
 import { openBackend } from '../backend/openBackend.js';
 import { pythonProgram, START_FILES, type PythonRun } from './pythonProgram.js';
-import { asInputError, writeFileAtomically } from '../files/atomicFile.js';
+import { asInputError, removeAtExit, writeFileAtomically } from '../files/atomicFile.js';
 import { finiteValues } from '../files/finiteValues.js';
 import { writeChatTemplates } from '../files/huggingfaceFolder.js';
 import { checkNameLength } from '../files/newFolder.js';
@@ -66,6 +66,7 @@ export async function ejectRun(run: RunFile, request: EjectRequest): Promise<Eje
   checkFree(results, force);
   const owned = new OwnedResources();
   const temporary = join(dirname(out), `${stem}.${process.pid}.tmp`);
+  owned.own(removeAtExit(temporary), settled => settled());
   owned.own(temporary, path => rmSync(path, { recursive: true, force: true }));
   try {
     const planned = await planRun(run, request, owned);

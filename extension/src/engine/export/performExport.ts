@@ -15,7 +15,7 @@ import { openBackend } from '../backend/openBackend.js';
 import type { Certificate } from '../../protocol/certificate.js';
 import { certificateOf, keepCertificate } from './certificateFile.js';
 import { CACHE_ELSEWHERE, freeBytes } from '../files/diskSpace.js';
-import { asInputError, sweepTemporary } from '../files/atomicFile.js';
+import { asInputError, removeAtExit, sweepTemporary } from '../files/atomicFile.js';
 import { checkNewFolder } from '../files/newFolder.js';
 import { checkNewFile } from '../files/outputFile.js';
 import { cacheFolder } from '../install/paths.js';
@@ -236,11 +236,13 @@ class Staging {
   private readonly folder: string;
   /** Folders above it that don't exist yet, the lowest first. */
   private readonly missing: string[] = [];
+  private readonly settled: () => void;
 
   constructor(private readonly out: string) {
     this.folder = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
     this.path = join(this.folder, basename(out));
     for (let above = dirname(out); !existsSync(above); above = dirname(above)) this.missing.push(above);
+    this.settled = removeAtExit(this.folder);
     try {
       // Of an export that was killed, which may have been large.
       sweepTemporary(dirname(out), `.${basename(out)}.`);
@@ -275,7 +277,8 @@ class Staging {
   /** Removes what isn't in place. */
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
-    for (const folder of this.missing) if (readdirSync(folder).length === 0) rmdirSync(folder);
+    this.settled();
+    for (const folder of this.missing) if (isEmptyFolder(folder)) rmdirSync(folder);
   }
 }
 

@@ -77,6 +77,20 @@ export function sweepTemporary(folder: string, begin = ''): void {
   }
 }
 
+/** What is deleted if the program ends at once, such as at a second Ctrl-C. */
+const unfinished = new Set<string>();
+
+/** @param path of a temporary file or folder. @returns to be called when its work is done, whatever came of it */
+export function removeAtExit(path: string): () => void {
+  if (!process.listeners('exit').includes(removeUnfinished)) process.on('exit', removeUnfinished);
+  unfinished.add(path);
+  return () => void unfinished.delete(path);
+}
+
+function removeUnfinished(): void {
+  for (const path of unfinished) rmSync(path, { recursive: true, force: true });
+}
+
 /** Whether it is the name of a temporary file. */
 export function isTemporary(name: string): boolean {
   return TEMPORARY.test(name);
@@ -86,6 +100,7 @@ class PendingFile {
   readonly temporary: string;
   private descriptor: number | null = null;
   private isCreated = false;
+  private settled = () => {};
 
   constructor(private readonly path: string) {
     this.temporary = `${path}.${process.pid}.tmp`;
@@ -97,6 +112,7 @@ class PendingFile {
     rmSync(this.temporary, { force: true });
     const descriptor = openSync(this.temporary, 'wx', fileMode(this.path));
     this.isCreated = true;
+    this.settled = removeAtExit(this.temporary);
     this.descriptor = descriptor;
     return bytes => appendAll(descriptor, bytes);
   }
@@ -105,6 +121,7 @@ class PendingFile {
     fsyncSync(this.descriptor!);
     this.close();
     renameSync(this.temporary, this.path);
+    this.settled();
     syncFolder(dirname(this.path));
   }
 
@@ -112,6 +129,7 @@ class PendingFile {
   abandon(error: unknown): unknown {
     this.close();
     if (this.isCreated) rmSync(this.temporary, { force: true });
+    this.settled();
     return asInputError(error, this.path);
   }
 

@@ -25,16 +25,39 @@ const KEPT_FORMATS: Readonly<Record<string, BlockFormatName>> = { Q8_0: 'int8', 
 export function openGgufFile(path: string): GgufFile {
   const file = new RandomAccessFile(path);
   try {
-    const { metadata, tensors: infos, dataStart } = readGgufHeader(file);
+    const { metadata, tensors: infos, dataStart, alignment } = readGgufHeader(file);
     const tensors = new Map<string, StoredTensor>();
     for (const info of infos) {
       if (tensors.has(info.name)) throw new InputError('duplicate tensor', { file: path, key: info.name });
       tensors.set(info.name, storedTensor(file, info, dataStart));
     }
+    checkOffsets(infos, tensors, alignment, path);
     return { metadata, tensors, close: () => file.close() };
   } catch (error) {
     file.close();
     throw error;
+  }
+}
+
+/** As llama.cpp: the data of each tensor begins where that of the one before ends, padded. Another offset would mean other values. */
+function checkOffsets(
+  infos: readonly GgufTensorInfo[],
+  tensors: ReadonlyMap<string, StoredTensor>,
+  alignment: number,
+  file: string,
+): void {
+  let expected = 0;
+  for (const { name, offset } of infos) {
+    if (offset !== expected)
+      throw new InputError(
+        `its data is said to begin at byte ${offset}, but the tensors before it end at ${expected}`,
+        {
+          file,
+          key: name,
+          hint: 'The file is damaged: copy or download it again.',
+        },
+      );
+    expected += Math.ceil(tensors.get(name)!.byteLength / alignment) * alignment;
   }
 }
 

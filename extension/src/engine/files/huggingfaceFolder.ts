@@ -1,7 +1,7 @@
 // Opens a Hugging Face model folder: config.json, tokenizer files, one or several safetensors files, with all headers checked.
 // Called by resolveModel.ts. Never reads a weight file outside the folder; weights are only read on request.
 import { existsSync, readdirSync } from 'node:fs';
-import { basename, isAbsolute, join, normalize, sep } from 'node:path';
+import { isAbsolute, join, normalize, sep } from 'node:path';
 import { namedTemplates } from '../../core/text/namedTemplates.js';
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
 import {
@@ -109,7 +109,7 @@ export function writeChatTemplates(folder: string, template: unknown): void {
 /** The files of chat_template of a tokenizer's config: path and content. */
 export function templateFiles(template: unknown): [path: string, content: Buffer][] {
   return namedTemplates(template).map(({ name, template: text }) => [
-    name === 'default' ? 'chat_template.jinja' : join(TEMPLATES, `${basename(name)}.jinja`),
+    name === 'default' ? 'chat_template.jinja' : join(TEMPLATES, `${name}.jinja`),
     Buffer.from(text),
   ]);
 }

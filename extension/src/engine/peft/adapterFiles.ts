@@ -12,7 +12,7 @@ import { writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import { openSafetensors, writeDeviceTensors, writeSafetensors } from '../files/safetensors.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
-import type { ModelFiles, StoredTensor } from '../files/tensorSource.js';
+import { sameValues, type ModelFiles, type StoredTensor } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { sizeOf, type Architecture } from '../models/architecture.js';
 import { Adapter } from './adapter.js';
@@ -132,12 +132,13 @@ export function openAdapterFolder(folder: string): AdapterFolder {
       hint: 'If the adapter was saved as adapter_model.bin, save it again with PEFT and safe_serialization=True.',
     });
   const { tensors: stored, close } = openSafetensors(join(folder, files.tensors));
-  const tensors = new Map(
-    [...stored].flatMap(([name, tensor]) => {
-      const key = currentKey(name);
-      return key === null ? [] : [[key, tensor] as const];
-    }),
-  );
+  let tensors: Map<string, StoredTensor>;
+  try {
+    tensors = byCurrentKey(stored.values());
+  } catch (error) {
+    close();
+    throw error;
+  }
   const baseModel = json['base_model_name_or_path'];
   return {
     folder,
@@ -148,6 +149,23 @@ export function openAdapterFolder(folder: string): AdapterFolder {
     tensors,
     close,
   };
+}
+
+/** PEFT writes some saved modules twice. @throws InputError for a tensor that is there under two names with two values */
+function byCurrentKey(stored: Iterable<StoredTensor>): Map<string, StoredTensor> {
+  const tensors = new Map<string, StoredTensor>();
+  for (const tensor of stored) {
+    const key = currentKey(tensor.name);
+    if (key === null) continue;
+    const other = tensors.get(key);
+    if (other && !sameValues(other, tensor))
+      throw new InputError(`this is the same tensor as ${other.name}, with other values`, {
+        ...tensor.place,
+        hint: 'Save the adapter again with PEFT.',
+      });
+    tensors.set(key, tensor);
+  }
+  return tensors;
 }
 
 /**

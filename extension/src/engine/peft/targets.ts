@@ -32,7 +32,13 @@ export function isAllLinear(target: TargetConfig['target_modules']): boolean {
 
 /** A module's value in a rank_pattern / alpha_pattern, or the fallback. @param key of the run file, for errors */
 export function patternValue(patterns: Record<string, number>, name: string, fallback: number, key: string): number {
-  const found = Object.keys(patterns).find(pattern => matchesPatternKey(pattern, name, key));
+  const keys = Object.keys(patterns);
+  if (keys.length > MAX_EXPRESSIONS && keys.filter(each => !WITHOUT_OPERATORS.test(each)).length > MAX_EXPRESSIONS)
+    throw new InputError(`more than ${MAX_EXPRESSIONS} of its keys are regular expressions`, {
+      key,
+      hint: 'Write names of modules instead, of which there may be any number.',
+    });
+  const found = keys.find(pattern => matchesPatternKey(pattern, name, key));
   return found === undefined ? fallback : patterns[found]!;
 }
 
@@ -44,6 +50,8 @@ export function matchesPatternKey(pattern: string, name: string, key: string): b
 /** A pattern of these characters only takes no longer for a longer name. */
 const WITHOUT_OPERATORS = /^[\w.-]*$/;
 const MAX_PATTERN_MS = 1000;
+/** Each is matched with each module of a model. */
+const MAX_EXPRESSIONS = 200;
 /** Far longer ones are more than JavaScript's regular expressions hold. */
 const MAX_PATTERN_LENGTH = 10_000;
 

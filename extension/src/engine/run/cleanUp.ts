@@ -1,10 +1,10 @@
 // What can be deleted of what this program has written: old engines, pulled models, caches, checkpoints and runs, each with its size; and
 // deletes it. Called by `tunewright clean`. Never touches a run that is in progress, or caches that other programs share.
 import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { CLEANED, type Cleaned, type Deletable } from '../../protocol/cleanAnswer.js';
-import { holderOf } from '../../system/fileClaim.js';
+import { claimFile, holderOf, nameOfHolder } from '../../system/fileClaim.js';
 import { isFolder, linkStatOf } from '../../system/fileStat.js';
 import { namesIn } from '../../system/regularFile.js';
 import { pulledModelsFolder } from '../hub/pypiModel.js';
@@ -28,9 +28,10 @@ export async function deletables(kinds: readonly Cleaned[], runs: readonly strin
   return listed.map(each => ({ ...each, bytes: bytesIn(each.path) }));
 }
 
-/** @throws InputError if a run has begun in the meantime, or what can't be deleted */
-export function deleteOne({ path, run }: Deletable): void {
-  const release = run === null ? null : claimRun(RunFolder.open(run));
+/** @throws InputError if a run, race or installation has begun in the meantime, or what can't be deleted */
+export function deleteOne(item: Deletable): void {
+  const { path } = item;
+  const release = claimOf(item);
   try {
     rmSync(path, { recursive: true, force: true });
   } catch (error) {
@@ -40,12 +41,28 @@ export function deleteOne({ path, run }: Deletable): void {
   }
 }
 
+/** Keeps out, while it is deleted, who would use it. @returns null where nobody would */
+function claimOf({ kind, path, run }: Deletable): (() => void) | null {
+  if (run !== null) return claimRun(RunFolder.open(run));
+  const race = dirname(path);
+  const file = kind === 'engines' ? installLock() : isRace(race) ? join(race, 'process.json') : null;
+  if (file === null) return null;
+  const claim = claimFile(file);
+  if ('release' in claim) return () => claim.release();
+  throw new InputError(`${nameOfHolder(claim.heldBy)} has begun to use this`, {
+    file: path,
+    hint: 'It was not deleted. Try again when that process has ended.',
+  });
+}
+
+const installLock = () => join(enginesFolder(), 'install.lock');
+
 function deletable(kind: Cleaned, path: string, about: string, run: string | null = null): Found {
   return { kind, path, about, run };
 }
 
 async function oldEngines(): Promise<Found[]> {
-  if (holderOf(join(enginesFolder(), 'install.lock'))) return [];
+  if (holderOf(installLock())) return [];
   const used = await Promise.all([findInstallation({ gpu: false }), findInstallation({ gpu: true })]);
   const folders = used.map(installation => installation?.folder);
   return ownFolders(enginesFolder())

@@ -104,6 +104,11 @@ describe('content', () => {
     ['with a plain form', { ...chat(user('a'), assistant('b')), plain: { prompt: 'x', completion: 'b' } } as Example],
   ])('is the same: %s', (_, example) => expect(rowContent(example)).toBe(base));
 
+  it('is the same with other line ends', () => {
+    const lines = (end: string) => rowContent({ kind: 'text', text: `a${end}b` });
+    expect(lines('\r\n')).toBe(lines('\n'));
+  });
+
   it.each<[string, Example]>([
     ['another answer', chat(user('a'), assistant('B'))],
     ['another question', chat(user('a b'), assistant('b'))],

@@ -31,7 +31,15 @@ describe('namedTemplates', () => {
   });
 });
 
+describe('a name that no file can have', () => {
+  it.each(['', 'a\0b', '../a', 'a\\b', 'a'.repeat(61)])('is refused before it is to be saved: %j', name =>
+    expect(() => namedTemplates([...named, { name, template: 'x' }])).toThrow('can’t be the name of a template'),
+  );
+});
+
 describe('templatesOf', () => {
+  it('takes the last of two with one name, as Transformers does', () =>
+    expect(templatesOf([{ name: 'default', template: 'old' }, ...named]).chatTemplate).toBe('{{ messages }}'));
   it('tells the template for tools from the default one', () =>
     expect(templatesOf(named)).toEqual({ chatTemplate: '{{ messages }}', toolTemplate: '{{ tools }}' }));
   it('has none of other names', () =>

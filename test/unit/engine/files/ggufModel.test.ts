@@ -268,8 +268,8 @@ describe('a wrong header', () => {
   const string = (value: string) => Buffer.concat([uint64(value.length), Buffer.from(value)]);
   const head = (tensors: number | bigint, pairs: number | bigint, version = 3) =>
     Buffer.concat([Buffer.from('GGUF'), uint32(version), uint64(tensors), uint64(pairs)]);
-  const info = (dims: (number | bigint)[], type: number, offset: number | bigint) =>
-    Buffer.concat([string('w'), uint32(dims.length), ...dims.map(uint64), uint32(type), uint64(offset)]);
+  const info = (dims: (number | bigint)[], type: number, offset: number | bigint, name = 'w') =>
+    Buffer.concat([string(name), uint32(dims.length), ...dims.map(uint64), uint32(type), uint64(offset)]);
 
   test.each([
     ['no magic', Buffer.alloc(64), /not a GGUF file/],
@@ -309,6 +309,16 @@ describe('a wrong header', () => {
     ],
     ['an unsupported type', Buffer.concat([head(1, 0), info([32], 16, 0)]), /type IQ2_XXS is not supported/],
     ['rows of half a block', Buffer.concat([head(1, 0), info([16], 2, 0)]), /not a whole number of Q4_0 blocks/],
+    [
+      'two tensors on the same bytes',
+      Buffer.concat([head(2, 0), info([1], 0, 0), info([1], 0, 0, 'v'), Buffer.alloc(64)]),
+      /begin at byte 0, but the tensors before it end at 32/,
+    ],
+    [
+      'a tensor that begins within the padding',
+      Buffer.concat([head(1, 0), info([1], 0, 4), Buffer.alloc(64)]),
+      /begin at byte 4, but the tensors before it end at 0/,
+    ],
     ['a tensor twice', Buffer.concat([head(2, 0), info([1], 0, 0), info([1], 0, 0), Buffer.alloc(64)]), /duplicate/],
   ])('%s', (_name, bytes, message) => {
     writeFileSync(path, bytes);

@@ -141,6 +141,13 @@ it.each(recorded)(
   },
 );
 
+it('refuses hundreds of expressions, but takes any number of names', () => {
+  const keys = (key: (i: number) => string) => Object.fromEntries(Array.from({ length: 201 }, (_, i) => [key(i), 2]));
+  const value = (patterns: Record<string, number>) => patternValue(patterns, 'a.q_proj', 8, 'method.rank_pattern');
+  expect(value(keys(i => `layers.${i}.q_proj`))).toBe(8);
+  expect(() => value(keys(i => `x${i}.*`))).toThrow('more than 200 of its keys are regular expressions');
+});
+
 describe('a pattern that never ends', () => {
   const endless = '([a-z._0-9]+)+!';
   const cases: Record<string, [key: string, match: () => unknown]> = {
