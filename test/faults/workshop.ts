@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
@@ -192,7 +192,12 @@ export function resultOf(out: string): string {
   return hash.digest('hex');
 }
 
+/** An unfinished claim is only swept when it is old: another process may just be writing it. */
 function leftovers(out: string): string[] {
   const names = readdirSync(out, { recursive: true, encoding: 'utf8' });
-  return names.filter(name => /\.tmp$|\.(partial|old|unused)$|process\.json/.test(name) && statSync(join(out, name)));
+  return names.filter(
+    name => /\.tmp$|\.(partial|old|unused)$|process\.json/.test(name) && !isUnfinishedClaim(join(out, name)),
+  );
 }
+
+const isUnfinishedClaim = (path: string) => basename(path).startsWith('process.json.') && statSync(path).size === 0;

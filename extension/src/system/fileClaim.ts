@@ -94,7 +94,7 @@ export function sweepClaims(path: string): void {
     const file = join(dirname(path), name);
     const claim = claimIn(textOf(file));
     // What isn't complete may be of a process that has just begun.
-    if (claim && !isHeld(claim, file)) rmSync(file, { force: true });
+    if (claim ? !isHeld(claim, file) : !isRecent(file)) rmSync(file, { force: true });
   }
 }
 
@@ -274,10 +274,14 @@ const asked = new Map<string, boolean>();
 
 /** @param path of the file that the claim is in */
 function isHeld(claim: FileClaim, path: string): boolean {
-  if (isElsewhere(claim)) return Math.abs(Date.now() - (linkStatOf(path)?.mtimeMs ?? -Infinity)) < RENEWED_MS;
+  if (isElsewhere(claim)) return isRecent(path);
   if (process.platform === 'linux') return proven(claim) !== null;
   if (!asked.has(claim.secret)) asked.set(claim.secret, proven(claim) !== null);
   return asked.get(claim.secret)! && isAlive(claim.pid);
+}
+
+function isRecent(path: string): boolean {
+  return Math.abs(Date.now() - (linkStatOf(path)?.mtimeMs ?? -Infinity)) < RENEWED_MS;
 }
 
 function isAlive(pid: number): boolean {

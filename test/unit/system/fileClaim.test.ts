@@ -215,6 +215,8 @@ it('what dead processes left beside a claim is removed, what living ones need is
   beside('after-0123456789abcdef', JSON.stringify(dead));
   beside('living', readFileSync(path, 'utf8'));
   beside('just-begun', '');
+  beside('unfinished', '');
+  utimesSync(`${path}.unfinished`, Date.now() / 1000 - 70, Date.now() / 1000 - 70);
   sweepClaims(path);
   const names = readdirSync(join(path, '..')).toSorted();
   expect(names).toEqual(['process.json', 'process.json.just-begun', 'process.json.living']);

@@ -2,6 +2,7 @@
 // Transformers' logits processors, OpenAI's presence and frequency penalties after the repetition penalty. One for each answer:
 // it has the answer's own random numbers, so that an answer depends on its seed, not on what else is decoded. Pure otherwise.
 import type { Sampling } from '../../protocol/sampling.js';
+import { InputError } from '../../core/inputError.js';
 import { createRng, type Rng } from '../data/rng.js';
 import { largest } from './largest.js';
 
@@ -42,7 +43,7 @@ export class TokenSampler {
     if (this.options.repetition_penalty !== 1) this.penalised.add(id);
   }
 
-  /** @param logits of the model, [vocab]; not modified @throws Error if they are not numbers */
+  /** @param logits of the model, [vocab]; not modified @throws InputError if they are not finite */
   choose(logits: Float32Array): number {
     const { ids, weights } = this.candidates(logits);
     if (ids.length === 1) return ids[0]!;
@@ -179,6 +180,13 @@ function highest(values: Float32Array): number {
   return best;
 }
 
-function notFinite(): Error {
-  return new Error('the model’s logits are non-finite, so that no token can be chosen');
+/** The sum of logits says it of all of them, those of minus infinity included. */
+export function checkLogitSum(sum: number): void {
+  if (Number.isNaN(sum) || sum === Infinity) throw notFinite();
+}
+
+function notFinite(): InputError {
+  return new InputError('the model computes non-finite logits (infinite or NaN), so no token can be chosen', {
+    hint: 'The model or the adapter is damaged, or its training has diverged: use an earlier checkpoint.',
+  });
 }

@@ -14,6 +14,7 @@ import { Batch, capacityFor, capacityWithin, MOST_ROWS, rowsFor } from './batch.
 import { stacked, unstacked, type CacheSize } from './cacheTensor.js';
 import { LoraPool, poolShape, type LoraShares, type LoraTensors } from './loraPool.js';
 import { PrefixCache, type Found } from './prefixCache.js';
+import { checkLogitSum } from './sampling.js';
 import { StepGraphs, type StepForm } from './stepGraphs.js';
 import { EagerReader, PROMPT_CHUNK, readTogether, type Prediction } from './tokenReader.js';
 import { NO_SHARES, promptShares, type Variant } from './variant.js';
@@ -476,12 +477,15 @@ export class Scheduler {
     const needed = sequences.some(sequence => sequence?.request.needsLogits);
     const ids = await likeliest.data();
     const values = needed ? ((await logits.data()) as Float32Array) : null;
-    tf.dispose([likeliest, logits]);
+    const sum = tf.sum(logits, 1);
+    const sums = await sum.data();
+    tf.dispose([likeliest, logits, sum]);
     for (const [row, sequence] of sequences.entries()) {
       if (!sequence) continue;
       const { needsLogits, next } = sequence.request;
       const own = needsLogits ? values!.subarray(row * vocab, (row + 1) * vocab) : null;
       await this.guarded([sequence], () => {
+        checkLogitSum(sums[row]!);
         const id = next(ids[row]!, own);
         if (id !== null) sequence.tokens.push(id);
         const outOfRoom = sequence.tokens.length === sequence.most;

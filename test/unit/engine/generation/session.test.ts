@@ -93,6 +93,20 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('a session', () => {
+  it('says so if an adapter makes the logits non-finite, at any temperature, and goes on without it', async () => {
+    cpSync(path('a'), path('overflowing'), { recursive: true });
+    const config = join(path('overflowing'), 'adapter_config.json');
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), lora_alpha: 1e38 }));
+    const session = await open('overflowing');
+    for (const temperature of [0, 1]) {
+      const sampling = { max_new_tokens: 3, temperature };
+      const answer = session.generate({ prompt: 'Hello', adapters: [{ name: 'overflowing' }], sampling });
+      await expect(answer).rejects.toThrow(/non-finite logits/);
+    }
+    expect((await ask(session, [])).usage.completion_tokens).toBeGreaterThan(0);
+    session.dispose();
+  });
+
   it('reads each adapter’s prompt with the tokens that were added for it', async () => {
     const session = await open('a with tokens', 'b with tokens', 'soft');
     const tokens = async (...names: string[]) => {
