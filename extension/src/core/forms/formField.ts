@@ -204,7 +204,7 @@ export interface ValueWords {
 
 const FORM_WORDS: ValueWords = {
   null: 'empty',
-  fixed: textOf,
+  fixed: value => textOf(value),
   text: () => 'text',
   list: () => 'a list separated by commas',
   table: () => 'key=value pairs separated by commas',
