@@ -17,8 +17,19 @@ const ASK_MS = 10_000;
 
 /** Where a pid means the same process: the machine, on Linux since its last boot and within one container. */
 export function pidSpace(): string {
+  return (ownSpace ??= findSpace());
+}
+
+let ownSpace: string | null = null;
+
+function findSpace(): string {
   if (process.platform !== 'linux') return hostname();
-  return `${bootId()} ${readlinkSync('/proc/self/ns/pid')}`;
+  try {
+    return `${bootId()} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    // Some sandboxes hide it.
+    return hostname();
+  }
 }
 
 function bootId(): string {

@@ -88,11 +88,15 @@ export function parseLines(text: string): string[] {
 const MAX_DEPTH = 20;
 
 /** A value as a line of text: lists with commas, tables as `key=value`, null as nothing. */
-export function textOf(value: unknown, depth = 0): string {
+export function textOf(value: unknown): string {
+  return textAt(value, 0);
+}
+
+function textAt(value: unknown, depth: number): string {
   if (value === null || value === undefined) return '';
   if (typeof value !== 'object') return String(value);
   if (depth === MAX_DEPTH) return '…';
-  const text = (each: unknown) => textOf(each, depth + 1);
+  const text = (each: unknown) => textAt(each, depth + 1);
   if (Array.isArray(value)) return value.map(text).join(', ');
   return Object.entries(value)
     .map(([key, each]) => `${key}=${text(each)}`)
@@ -204,7 +208,7 @@ export interface ValueWords {
 
 const FORM_WORDS: ValueWords = {
   null: 'empty',
-  fixed: value => textOf(value),
+  fixed: textOf,
   text: () => 'text',
   list: () => 'a list separated by commas',
   table: () => 'key=value pairs separated by commas',

@@ -168,7 +168,7 @@ function nameOf({ changes }: Variation, base: Json): string {
 
 function shortText(key: string, value: unknown): string {
   const text = Array.isArray(value)
-    ? value.map(each => textOf(each)).join('+')
+    ? value.map(textOf).join('+')
     : typeof value === 'string'
       ? value
       : JSON.stringify(value);

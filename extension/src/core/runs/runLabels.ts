@@ -76,7 +76,7 @@ function optionsOf(config: object, prefix = ''): [string, string][] {
     const path = prefix + key;
     if (path === 'name' || value === null) return [];
     if (typeof value === 'object' && !Array.isArray(value)) return optionsOf(value as object, `${path}.`);
-    return [[path, Array.isArray(value) ? value.map(each => textOf(each)).join(' ') : textOf(value)]];
+    return [[path, Array.isArray(value) ? value.map(textOf).join(' ') : textOf(value)]];
   });
 }
 

@@ -6,9 +6,7 @@ import type { GgufTypedValue } from '../files/ggufWriter.js';
 export function templateMetadata(template: unknown): Map<string, GgufTypedValue> {
   const named = namedTemplates(template);
   const metadata = new Map<string, GgufTypedValue>();
-  const plain = new Map(
-    named.filter(({ name }) => name !== '').map(({ name, template }) => [plainName(name), template]),
-  );
+  const plain = new Map(named.map(({ name, template }) => [plainName(name), template]));
   const others = [...plain.keys()].filter(name => name !== 'default');
   if (others.length > 0)
     metadata.set('tokenizer.chat_templates', {

@@ -17,7 +17,7 @@ import {
 } from './installation.js';
 import { withInstallLock } from './installLock.js';
 import { provideNamedLibrary } from './namedLibrary.js';
-import { engineFolder, enginesFolder } from './paths.js';
+import { engineFolder, enginesFolder, installLockFile } from './paths.js';
 import type { InstallContext } from './progress.js';
 import { runCommand } from '../machine/runCommand.js';
 import { SourceError } from './sourceError.js';
@@ -54,7 +54,7 @@ export async function installEngine(options: InstallOptions): Promise<EngineInst
   makeFolder(enginesFolder());
   const onWait = (holder: string) =>
     onProgress({ phase: 'wait', done: 0, total: null, message: `${holder} is installing` });
-  return withInstallLock(join(enginesFolder(), 'install.lock'), onWait, signal, async () => {
+  return withInstallLock(installLockFile(), onWait, signal, async () => {
     const present = force ? null : await findInstallation({ gpu });
     if (present !== null) return present;
     await removeLeftovers();

@@ -14,6 +14,11 @@ export function enginesFolder(): string {
   return join(cacheFolder(), 'engine');
 }
 
+/** Held by the process that installs. */
+export function installLockFile(): string {
+  return join(enginesFolder(), 'install.lock');
+}
+
 /** Folder of one TensorFlow library, such as `tensorflow-2.21.0-linux-x64-gpu`. */
 export function engineFolder(libraryVersion: string, gpu: boolean): string {
   return join(enginesFolder(), `tensorflow-${libraryVersion}-${process.platform}-${process.arch}${gpu ? '-gpu' : ''}`);

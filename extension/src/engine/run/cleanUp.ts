@@ -9,7 +9,7 @@ import { isFolder, linkStatOf } from '../../system/fileStat.js';
 import { namesIn } from '../../system/regularFile.js';
 import { pulledModelsFolder } from '../hub/pypiModel.js';
 import { findInstallation } from '../install/installation.js';
-import { checkedBlobsFolder, enginesFolder } from '../install/paths.js';
+import { checkedBlobsFolder, enginesFolder, installLockFile } from '../install/paths.js';
 import { readEvents } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { asInputError } from '../files/atomicFile.js';
@@ -45,7 +45,7 @@ export function deleteOne(item: Deletable): void {
 function claimOf({ kind, path, run }: Deletable): (() => void) | null {
   if (run !== null) return claimRun(RunFolder.open(run));
   const race = dirname(path);
-  const file = kind === 'engines' ? installLock() : isRace(race) ? join(race, 'process.json') : null;
+  const file = kind === 'engines' ? installLockFile() : isRace(race) ? join(race, 'process.json') : null;
   if (file === null) return null;
   const claim = claimFile(file);
   if ('release' in claim) return () => claim.release();
@@ -55,14 +55,12 @@ function claimOf({ kind, path, run }: Deletable): (() => void) | null {
   });
 }
 
-const installLock = () => join(enginesFolder(), 'install.lock');
-
 function deletable(kind: Cleaned, path: string, about: string, run: string | null = null): Found {
   return { kind, path, about, run };
 }
 
 async function oldEngines(): Promise<Found[]> {
-  if (holderOf(installLock())) return [];
+  if (holderOf(installLockFile())) return [];
   const used = await Promise.all([findInstallation({ gpu: false }), findInstallation({ gpu: true })]);
   const folders = used.map(installation => installation?.folder);
   return ownFolders(enginesFolder())

@@ -131,9 +131,9 @@ export class RunFolder {
   /** Steps with a folder of a checkpoint, complete or not, ascending. Other names with numbers, such as step-08, aren't of a run. */
   checkpointFolders(): number[] {
     return namesIn(this.checkpoints)
-      .map(name => ({ name, step: Number(/^step-(\d+)$/.exec(name)?.[1] ?? NaN) }))
-      .filter(({ name, step }) => name === `step-${step}` && Number.isSafeInteger(step))
-      .map(({ step }) => step)
+      .filter(name => /^step-(0|[1-9]\d*)$/.test(name))
+      .map(name => Number(name.slice('step-'.length)))
+      .filter(Number.isSafeInteger)
       .sort((a, b) => a - b);
   }
 

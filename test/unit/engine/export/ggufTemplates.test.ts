@@ -11,11 +11,10 @@ test.each([
     keys: ['tokenizer.chat_template', ...['rag_v2_1', 'tool_use', '__'].map(name => `tokenizer.chat_template.${name}`)],
   },
   {
-    what: 'names that become the same, and none',
+    what: 'names that become the same',
     template: [
       { name: 'a-b', template: 'x' },
       { name: 'a.b', template: 'y' },
-      { name: '', template: 'z' },
     ],
     names: ['a_b'],
     keys: ['tokenizer.chat_template.a_b'],
@@ -25,4 +24,8 @@ test.each([
   const { 'tokenizer.chat_templates': list, ...texts } = Object.fromEntries(templateMetadata(template));
   expect(list ?? null).toEqual(names && { type: 'array', items: names.map(value => ({ type: 'string', value })) });
   expect(Object.keys(texts)).toEqual(keys);
+});
+
+test('a template without a name, which no file could have, is refused', () => {
+  expect(() => templateMetadata([{ name: '', template: 'z' }])).toThrow('can’t be the name of a template');
 });
