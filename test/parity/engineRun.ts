@@ -94,11 +94,13 @@ function batchOf(sequences: number[][], { architecture }: CausalLm, adapter?: Ad
  * Logits of the rows' own tokens, row after row: [sum of lengths * vocab].
  * @param sequences rows by index; several in a sequence are packed
  */
-export function logitsOf(model: CausalLm, sequences: number[][], adapter?: Adapter): Float32Array {
+export async function logitsOf(model: CausalLm, sequences: number[][], adapter?: Adapter): Promise<Float32Array> {
   const { vocabSize } = model.architecture;
   const batch = batchOf(sequences, model, adapter);
   const options = adapter?.forwardOptions ?? {};
-  const all = tf.tidy(() => model.logits(model.forward(modelInput(batch), options), options).dataSync());
+  const logits = tf.tidy(() => model.logits(model.forward(modelInput(batch), options), options));
+  const all = await logits.data<'float32'>();
+  logits.dispose();
   const kept: number[] = [];
   batch.inputIds.forEach((id, row) => {
     const ownToken = batch.segmentIds[row] !== 0 && id < vocabSize;

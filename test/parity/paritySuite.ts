@@ -29,7 +29,7 @@ export interface Tolerances {
 /** Learning rates are computed in double precision on both sides. */
 const RATE_TOLERANCE = 1e-12;
 
-export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Tolerances): void {
+export function describeParity(backend: 'tensorflow' | 'webgpu' | 'wasm', tolerances: Tolerances): void {
   // peft_loads_ours.py passes its own folder and reads the saved files there.
   let output = process.env.PARITY_OUT ?? '';
   const worst: Tolerances = { logits: 0, loss: 0, gradNorm: 0, tensors: 0 };
@@ -61,14 +61,14 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
         model.dispose();
       });
 
-      it('base logits: padded, alone and packed', () => {
+      it('base logits: padded, alone and packed', async () => {
         const expected = readTensors(modelName, 'base.safetensors');
-        const checkLogits = (sequences: number[][], theirs: Float32Array, what: string) =>
-          check('logits', largest(logitsOf(model, sequences), theirs), `${modelName}, ${what}`);
-        checkLogits(asRows(padded), expected.get('padded')!, 'padded batch');
-        for (const row of padded) checkLogits([[row]], expected.get(`alone.${row}`)!, `row ${row} alone`);
+        const checkLogits = async (sequences: number[][], theirs: Float32Array, what: string) =>
+          check('logits', largest(await logitsOf(model, sequences), theirs), `${modelName}, ${what}`);
+        await checkLogits(asRows(padded), expected.get('padded')!, 'padded batch');
+        for (const row of padded) await checkLogits([[row]], expected.get(`alone.${row}`)!, `row ${row} alone`);
         const alone = padded.flatMap(row => [...expected.get(`alone.${row}`)!]);
-        checkLogits(packedUnevenly(padded), Float32Array.from(alone), 'packed');
+        await checkLogits(packedUnevenly(padded), Float32Array.from(alone), 'packed');
       });
 
       it.each(casesOf(modelName).map(parityCase => [parityCase.name, parityCase] as const))(
@@ -91,7 +91,7 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
     const start = openStart(parityCase, model);
     if (start) {
       const loaded = loadAdapter(start, model);
-      checkLogits(logitsOf(model, asRows(probe), loaded), 'start_logits', 'as PEFT wrote it');
+      checkLogits(await logitsOf(model, asRows(probe), loaded), 'start_logits', 'as PEFT wrote it');
       loaded.dispose();
       start.close();
     }
@@ -110,15 +110,15 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
       check('loss', relative(ours.loss, theirs.loss), at);
       check('gradNorm', relative(ours.grad_norm, theirs.grad_norm), at);
     });
-    checkTensors(adapter, expected, where);
-    checkLogits(logitsOf(trained, asRows(probe), adapter), 'final_logits', 'trained');
-    checkLogits(logitsOf(trained, packedUnevenly(probe), adapter), 'final_logits', 'trained, rows packed');
+    await checkTensors(adapter, expected, where);
+    checkLogits(await logitsOf(trained, asRows(probe), adapter), 'final_logits', 'trained');
+    checkLogits(await logitsOf(trained, packedUnevenly(probe), adapter), 'final_logits', 'trained, rows packed');
 
     const written = await writeOurs(parityCase, trained, files, adapter);
     if (adapter.method.storage !== 'model') {
       const saved = openAdapter(written.folder, model.architecture);
       const reloaded = loadAdapter(saved, model);
-      checkLogits(logitsOf(model, asRows(probe), reloaded), 'final_logits', 'saved and loaded');
+      checkLogits(await logitsOf(model, asRows(probe), reloaded), 'final_logits', 'saved and loaded');
       reloaded.dispose();
       saved.close();
     }
@@ -126,7 +126,7 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
     if (written.merged) {
       const mergedFiles = openHuggingFaceFolder(written.merged, written.merged);
       const merged = loadModel(mergedFiles);
-      checkLogits(logitsOf(merged, asRows(probe)), 'final_logits', 'merged, saved and loaded');
+      checkLogits(await logitsOf(merged, asRows(probe)), 'final_logits', 'merged, saved and loaded');
       merged.dispose();
       mergedFiles.close();
     }
@@ -135,7 +135,11 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
     files.close();
   }
 
-  function checkTensors(adapter: Adapter, expected: ReadonlyMap<string, Float32Array>, where: string): void {
+  async function checkTensors(
+    adapter: Adapter,
+    expected: ReadonlyMap<string, Float32Array>,
+    where: string,
+  ): Promise<void> {
     const ours = adapter.exportTensors();
     // PEFT also saves the unchanged weight of an adapted head.
     const theirs = [...expected].filter(([name]) => name.startsWith('final.') && !name.endsWith('.base_layer.weight'));
@@ -144,7 +148,7 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
     );
     for (const [name, values] of theirs) {
       const key = name.slice('final.'.length);
-      check('tensors', meanDifference(ours.get(key)!.dataSync() as Float32Array, values), `${where}, ${key}`);
+      check('tensors', meanDifference(await ours.get(key)!.data<'float32'>(), values), `${where}, ${key}`);
     }
     tf.dispose([...ours.values()]);
   }

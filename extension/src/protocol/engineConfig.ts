@@ -7,9 +7,14 @@ export const threadsSchema = z.int().positive().max(1024);
 
 export const engineConfigSchema = z.strictObject({
   backend: z
-    .enum(['auto', 'tensorflow', 'wasm'])
+    .enum(['auto', 'tensorflow', 'webgpu', 'wasm'])
     .default('auto')
     .meta(about('Backend', 'auto: tensorflow if installed')),
+  adapter: z
+    .union([z.int().nonnegative(), z.string().min(1)])
+    .nullable()
+    .default(null)
+    .meta(about('Adapter', 'Which GPU webgpu uses: a name or index that engine status lists; null: the first')),
   compile: z
     .union([z.literal('auto'), z.boolean()])
     .default('auto')

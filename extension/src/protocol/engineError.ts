@@ -24,6 +24,8 @@ export const errorCodeSchema = z.enum([
   'engine_not_installed',
   /** More memory is needed than is available. */
   'out_of_memory',
+  /** The GPU's driver was reset or taken away. */
+  'device_lost',
   /** Loss, gradients or weights became non-finite. */
   'diverged',
   /** An export was read again and differs from what it was made from; nothing of it is left. */

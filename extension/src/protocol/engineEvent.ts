@@ -44,8 +44,8 @@ export const startedEventSchema = z.object({
   name: z.string(),
   engine: z.object({
     version: z.string(),
-    backend: z.enum(['tensorflow', 'wasm']),
-    library: z.string().describe('TensorFlow’s version, or that of the wasm backend'),
+    backend: z.enum(['tensorflow', 'webgpu', 'wasm']),
+    library: z.string().describe('TensorFlow’s version, or that of tfjs’s backend'),
     device: z.string(),
     threads: z.int(),
   }),

@@ -1,5 +1,21 @@
 // The answer of `engine status --json`, as far as the editor uses it.
 
+/** A GPU that WebGPU can use. */
+export interface GpuAdapter {
+  /** Of the list; what `engine.adapter` may be, like `name`. */
+  index: number;
+  name: string;
+  /** The driver's interface: `vulkan`, `metal` or `d3d12`. */
+  backend: string;
+  /** `software` computes on the CPU and is for tests. */
+  type: 'gpu' | 'software';
+  driver: string;
+  /** Bytes and counts, as WebGPU names them. */
+  limits: Record<string, number>;
+  /** Those that the engine uses. */
+  features: string[];
+}
+
 export interface EngineStatusAnswer {
   /** Null if no library is installed. */
   installation: { libraryVersion: string; source: string; gpu: boolean } | null;

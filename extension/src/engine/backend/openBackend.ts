@@ -6,9 +6,11 @@ import type { EngineConfig } from '../../protocol/engineConfig.js';
 import { findInstallation } from '../install/installation.js';
 import type { Backend } from './backend.js';
 import { loadTensorflowBackend } from './tensorflowBackend.js';
+import { loadWebgpuBackend } from './webgpuBackend.js';
 import { loadWasmBackend } from './wasmBackend.js';
 
-export interface OpenBackendOptions extends Pick<EngineConfig, 'backend' | 'threads'> {
+export interface OpenBackendOptions
+  extends Pick<EngineConfig, 'backend' | 'threads'>, Partial<Pick<EngineConfig, 'adapter'>> {
   /** `code` is that of `warned` events. */
   onWarning: (code: string, message: string) => void;
 }
@@ -23,8 +25,14 @@ const opened = new Map<Backend['name'], Backend>();
  * Sets tfjs's current backend. A process loads each backend once, with the number of threads of the first call.
  * @throws InputError if `tensorflow` is requested but not available
  */
-export async function openBackend({ backend, threads, onWarning }: OpenBackendOptions): Promise<Backend> {
+export async function openBackend({
+  backend,
+  adapter = null,
+  threads,
+  onWarning,
+}: OpenBackendOptions): Promise<Backend> {
   if (backend === 'wasm') return open('wasm', loadWasmBackend);
+  if (backend === 'webgpu') return open('webgpu', () => loadWebgpuBackend(adapter));
   const installation = await findInstallation();
   if (installation === null) {
     if (backend === 'tensorflow') throw new InputError('TensorFlow is not installed', { ...UNUSABLE, hint: INSTALL });

@@ -24,6 +24,11 @@ export function engineFolder(libraryVersion: string, gpu: boolean): string {
   return join(enginesFolder(), `tensorflow-${libraryVersion}-${process.platform}-${process.arch}${gpu ? '-gpu' : ''}`);
 }
 
+/** Folder of an installed version of Dawn, the WebGPU library, such as `webgpu-0.6.2-linux-x64`. */
+export function dawnFolder(version: string): string {
+  return join(enginesFolder(), `webgpu-${version}-${process.platform}-${process.arch}`);
+}
+
 /** For marks of the model files that were found to be undamaged. */
 export function checkedBlobsFolder(): string {
   return join(cacheFolder(), 'checked');

@@ -85,7 +85,7 @@ export interface OpenedModel extends ModelOnDisk {
  */
 export async function openModel(
   onDisk: ModelOnDisk,
-  engine: Omit<EngineConfig, 'compile'>,
+  engine: Omit<EngineConfig, 'compile' | 'adapter'> & Partial<Pick<EngineConfig, 'adapter'>>,
   reporter: Reporter,
 ): Promise<OpenedModel> {
   const backend = await openBackend({ ...engine, onWarning: reporter.warn });
