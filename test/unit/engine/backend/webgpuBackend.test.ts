@@ -1,11 +1,12 @@
-import '../../../support/softwareGpu.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Backend } from '../../../../extension/src/engine/backend/backend.js';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
 import { chooseAdapter, listGpuAdapters } from '../../../../extension/src/engine/webgpu/dawn.js';
 import type { GpuAdapter } from '../../../../extension/src/protocol/engineStatus.js';
+import { useSoftwareGpu } from '../../../support/softwareGpu.js';
 
+useSoftwareGpu();
 let backend: Backend;
 beforeAll(async () => {
   backend = await openBackend({ backend: 'webgpu', threads: null, onWarning: () => {} });
