@@ -4,8 +4,9 @@ import { availableParallelism } from 'node:os';
 import { requireFromTfjsNode, requirePackage } from '../install/tfjsNodePackage.js';
 import { openGpu } from '../webgpu/dawn.js';
 import { DeviceErrors } from '../webgpu/deviceErrors.js';
-import { registerKernels } from '../webgpu/kernels.js';
-import type { WebgpuBackend } from '../webgpu/tfjsWebgpu.js';
+import { GpuMemory } from '../webgpu/gpuMemory.js';
+import { registerKernels } from '../webgpu/kernels/all.js';
+import { bytesOf, WEBGPU, type WebgpuBackend } from '../webgpu/tfjsWebgpu.js';
 import type { Backend } from './backend.js';
 
 /** @param chosen name or index of the GPU; null: the first */
@@ -16,10 +17,10 @@ export async function loadWebgpuBackend(chosen: string | number | null): Promise
   const package_ = requirePackage('@tensorflow/tfjs-backend-webgpu');
   const errors = new DeviceErrors(device, adapter.name);
   const backend = asInBrowser(device, () => new package_.WebGPUBackend(device, device.adapterInfo) as WebgpuBackend);
-  checkErrors(backend, errors);
+  adapt(backend, new GpuMemory(device, adapter.name), errors);
   registerKernels();
-  tf.registerBackend('webgpu', () => backend);
-  await tf.setBackend('webgpu');
+  tf.registerBackend(WEBGPU, () => backend);
+  await tf.setBackend(WEBGPU);
   // Dawn's threads would keep the process alive.
   process.on('exit', () => {
     errors.close();
@@ -45,23 +46,58 @@ function asInBrowser<T>(gpu: object, f: () => T): T {
   }
 }
 
-/** Nothing is computed, and no value is returned, once the device has reported an error. */
-function checkErrors(backend: WebgpuBackend, errors: DeviceErrors): void {
-  const { read, runWebGPUProgram } = backend;
-  backend.read = async dataId => {
-    errors.check();
-    let values;
-    try {
-      values = await read.call(backend, dataId);
-    } catch (error) {
-      errors.check();
-      throw error;
-    }
-    errors.check();
-    return values;
+/** Commands that are recorded before they are submitted. */
+const COMMANDS_PER_SUBMIT = 256;
+
+/**
+ * Replaces what tfjs does with buffers: a freed one may be reused at once, since commands run in order; a tensor is read at its own
+ * length. Nothing is computed, and no value is returned, once the device has reported an error.
+ */
+function adapt(backend: WebgpuBackend, memory: GpuMemory, errors: DeviceErrors): void {
+  const { runWebGPUProgram } = backend;
+  backend.bufferManager = memory;
+  backend.commandQueueOwnedIds = { has: () => false, add: () => {} };
+  tf.env().set('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE', COMMANDS_PER_SUBMIT);
+  backend.submitQueue = () => {
+    backend.device.queue.submit([backend.commandEncoder!.finish()]);
+    backend.commandEncoder = null;
+    backend.dispatchCountInPass = 0;
+    for (const buffer of backend.uniformPendingDisposal) memory.releaseBuffer(buffer);
+    for (const buffer of backend.stagingPendingDisposal) memory.releaseBuffer(buffer, false);
+    backend.uniformPendingDisposal = [];
+    backend.stagingPendingDisposal = [];
   };
   backend.runWebGPUProgram = (...args) => {
     errors.check();
     return runWebGPUProgram.apply(backend, args);
   };
+  backend.read = dataId => readTensor(backend, memory, errors, dataId);
+}
+
+async function readTensor(
+  backend: WebgpuBackend,
+  memory: GpuMemory,
+  errors: DeviceErrors,
+  dataId: object,
+): Promise<tf.BackendValues> {
+  errors.check();
+  const data = backend.tensorMap.get(dataId);
+  if (data.values) return data.values;
+  const size = bytesOf(data);
+  const staging = memory.acquireBuffer(size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ);
+  backend.ensureCommandEncoderReady();
+  backend.endComputePassEncoder();
+  backend.commandEncoder!.copyBufferToBuffer(data.resource!, 0, staging, 0, size);
+  backend.submitQueue();
+  try {
+    await staging.mapAsync(GPUMapMode.READ);
+  } catch (error) {
+    errors.check();
+    throw error;
+  }
+  const bytes = staging.getMappedRange(0, size).slice(0);
+  staging.unmap();
+  memory.releaseBuffer(staging);
+  errors.check();
+  return tf.util.convertBackendValuesAndArrayBuffer(bytes, data.dtype);
 }

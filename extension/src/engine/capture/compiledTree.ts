@@ -1,7 +1,7 @@
 // Compiled functions with named tensors: inputs and outputs are trees of objects and maps of any depth, so callers
 // don't count positions. Used by the captured steps of training/; compiledFunction.ts runs the graph.
 import type * as tf from '@tensorflow/tfjs-core';
-import { CompiledFunction } from './compiledFunction.js';
+import { captureFunction, type CapturedFunction } from './captureFunction.js';
 import { specsOf, trace, type InputSpec, type TracedFunction } from './tracingBackend.js';
 
 /**
@@ -13,7 +13,7 @@ type Tree = object;
 /** A graph from named tensors to named tensors. Owns the graph. */
 export class CompiledTree<Inputs extends Tree, Outputs extends Tree> {
   private constructor(
-    readonly compiled: CompiledFunction,
+    readonly compiled: CapturedFunction,
     private readonly inputs: Tree,
     private readonly outputs: Tree,
   ) {}
@@ -28,7 +28,7 @@ export class CompiledTree<Inputs extends Tree, Outputs extends Tree> {
   ): Promise<CompiledTree<Inputs, Outputs>> {
     const inputs = described(like);
     let outputs: Tree = {};
-    const compiled = await CompiledFunction.compile(leavesOf<InputSpec>(inputs), (...leaves) => {
+    const compiled = await captureFunction(leavesOf<InputSpec>(inputs), (...leaves) => {
       const results = f(filled(inputs, leaves) as Inputs);
       outputs = described(results);
       return tensorsOf(results);

@@ -2,7 +2,7 @@
 // a graph, so there is a graph for each size; it is fed and fetched like the tensors of a training step, and adapters are
 // fed too, so a graph holds no state and belongs to no adapter.
 import * as tf from '@tensorflow/tfjs-core';
-import { CompiledFunction } from '../capture/compiledFunction.js';
+import { captureFunction, type CapturedFunction } from '../capture/captureFunction.js';
 import type { InputSpec } from '../capture/tracingBackend.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { cacheShape, StepCache, type CacheSize } from './cacheTensor.js';
@@ -23,7 +23,7 @@ const MOST_GRAPHS = 6;
 /** Owns the graphs; the model belongs to the caller. */
 export class StepGraphs {
   /** Last used last. */
-  private readonly graphs = new Map<string, CompiledFunction>();
+  private readonly graphs = new Map<string, CapturedFunction>();
 
   constructor(
     readonly model: CausalLm,
@@ -41,7 +41,7 @@ export class StepGraphs {
   }
 
   /** @throws UntraceableError on an op that can't be captured */
-  async of(form: StepForm, size: CacheSize): Promise<CompiledFunction> {
+  async of(form: StepForm, size: CacheSize): Promise<CapturedFunction> {
     const name = `${size.rows}/${size.capacity}/${form.key}`;
     const graph = this.graphs.get(name) ?? (await this.compiled(form, size));
     this.graphs.delete(name);
@@ -54,7 +54,7 @@ export class StepGraphs {
     return graph;
   }
 
-  private compiled({ inputs, forward }: StepForm, { rows, capacity }: CacheSize): Promise<CompiledFunction> {
+  private compiled({ inputs, forward }: StepForm, { rows, capacity }: CacheSize): Promise<CapturedFunction> {
     const { model } = this;
     const { architecture } = model;
     const token: InputSpec = { shape: [rows, 1], dtype: 'int32' };
@@ -67,7 +67,7 @@ export class StepGraphs {
       return [likeliest, logits, cache.content];
     };
     // For one sequence, XLA's parts save the time between ops; for more, TensorFlow's own products are faster.
-    return CompiledFunction.compile([token, token, cached, ...inputs(rows)], step, this.xla && rows === 1);
+    return captureFunction([token, token, cached, ...inputs(rows)], step, this.xla && rows === 1);
   }
 
   dispose(): void {

@@ -1,6 +1,6 @@
 // The graphs of a run's captured functions, by purpose and shapes of the micro-batch. Shared by steps (capturedStep.ts)
 // and scores (capturedScore.ts); owns its graphs.
-import type { CompiledFunction } from '../capture/compiledFunction.js';
+import type { CapturedFunction } from '../capture/captureFunction.js';
 import { CompiledTree, tensorsOf } from '../capture/compiledTree.js';
 
 export interface CompileReport {
@@ -15,7 +15,7 @@ export class CapturedGraphs {
   /** Counts over all graphs compiled so far. */
   get report(): CompileReport {
     const all = [...this.graphs.values()].map(({ compiled }) => compiled);
-    const sum = (of: (graph: CompiledFunction) => number) => all.reduce((total, graph) => total + of(graph), 0);
+    const sum = (of: (graph: CapturedFunction) => number) => all.reduce((total, graph) => total + of(graph), 0);
     return { graphs: all.length, nodes: sum(graph => graph.nodes), compileMs: sum(graph => graph.compileMs) };
   }
 

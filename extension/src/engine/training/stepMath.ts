@@ -5,6 +5,9 @@ import type { ModelInput } from '../models/architecture.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { frozenLayers, outputOfLowest } from '../models/frozenLayers.js';
 import type { Adapter } from '../peft/adapter.js';
+import { ADAM_W } from '../webgpu/kernels/adamW.js';
+import { runKernel } from '../webgpu/kernels/register.js';
+import { isWebgpu } from '../webgpu/tfjsWebgpu.js';
 import { checkpointedGradients, wholeGradients } from './backpropagation.js';
 import type { BatchTensors } from './microBatch.js';
 import type { Objective } from './objectives/objective.js';
@@ -115,6 +118,11 @@ export function adamWUpdate(
   { stepSize, correction, decay }: AdamWScalars,
   { beta1, beta2, epsilon, weightDecay }: AdamWConfig,
 ): AdamWState {
+  if (isWebgpu()) {
+    const inputs = { parameter, exp_avg, exp_avg_sq, gradient, stepSize, correction, decay };
+    const [updated, first, second] = runKernel<tf.Tensor[]>(ADAM_W, inputs, { beta1, beta2, epsilon });
+    return { parameter: updated!, exp_avg: first!, exp_avg_sq: second! };
+  }
   const first = tf.add(tf.mul(exp_avg, beta1), tf.mul(gradient, 1 - beta1));
   const second = tf.add(tf.mul(exp_avg_sq, beta2), tf.mul(tf.square(gradient), 1 - beta2));
   const denominator = tf.add(tf.div(tf.sqrt(second), correction), epsilon);

@@ -1,34 +1,55 @@
-// What the engine uses of tfjs's WebGPU backend: its package is loaded by name, so its types are named here.
-import type * as tf from '@tensorflow/tfjs-core';
+// What the engine uses of tfjs's WebGPU backend: its package is loaded by name, so its types are named here. Some of these are private
+// there; the package's version is pinned by package-lock.json.
+import * as tf from '@tensorflow/tfjs-core';
 
-/** A compute shader as tfjs's backend runs it. */
-export interface WebgpuProgram {
-  /** Distinguishes compiled shaders, together with the inputs' ranks and types. */
-  shaderKey: string;
-  outputShape: number[];
-  dispatchLayout: { x: number[]; y?: number[]; z?: number[] };
-  dispatch: [number, number, number];
-  workgroupSize: [number, number, number];
-  variableNames: string[];
-  /** Declarations of the program's own uniforms, such as `scale : f32,`. */
-  uniforms?: string;
-  /** Whether the uniform `size` is wanted. */
-  size?: boolean;
-  outputComponent?: number;
-  variableComponents?: number[];
-  getUserCode(): string;
-}
-
-export type ProgramUniforms = { type: 'int32' | 'uint32' | 'float32'; data: number[] }[];
+export const WEBGPU = 'webgpu';
 
 export interface WebgpuBackend extends tf.KernelBackend {
   readonly device: GPUDevice;
+  bufferManager: BufferManager;
+  tensorMap: { get(dataId: object): TensorData; delete(dataId: object): void };
+  commandEncoder: GPUCommandEncoder | null;
+  computePassEncoder: GPUComputePassEncoder | null;
+  dispatchCountInPass: number;
+  tensorDataPendingDisposal: object[];
+  uniformPendingDisposal: GPUBuffer[];
+  stagingPendingDisposal: GPUBuffer[];
+  commandQueueOwnedIds: { has(dataId: object): boolean; add(dataId: object): void };
   read(dataId: object): Promise<tf.BackendValues>;
-  runWebGPUProgram(
-    program: WebgpuProgram,
-    inputs: tf.TensorInfo[],
-    outputDtype: tf.DataType,
-    uniforms?: ProgramUniforms,
-    output?: tf.TensorInfo,
-  ): tf.TensorInfo;
+  makeTensorInfo(shape: number[], dtype: tf.DataType, values?: tf.BackendValues): tf.TensorInfo;
+  uploadToGPU(dataId: object): void;
+  ensureCommandEncoderReady(): void;
+  endComputePassEncoder(): void;
+  submitQueue(): void;
+  runWebGPUProgram(program: object, inputs: tf.TensorInfo[], ...rest: unknown[]): tf.TensorInfo;
+  disposeData(dataId: object, force?: boolean): boolean;
+}
+
+interface TensorData {
+  /** null once they are on the device, until they are read. */
+  values: tf.BackendValues | null;
+  dtype: tf.DataType;
+  shape: number[];
+  resource?: GPUBuffer | null;
+}
+
+export interface BufferManager {
+  acquireBuffer(size: number, usage: number, mappedAtCreation?: boolean, reuse?: boolean): GPUBuffer;
+  releaseBuffer(buffer: GPUBuffer, reuse?: boolean): void;
+  readonly numBytesUsed: number;
+  readonly numBytesAllocated: number;
+  dispose(): void;
+}
+
+export function webgpuBackend(): WebgpuBackend {
+  return tf.backend() as WebgpuBackend;
+}
+
+export function isWebgpu(): boolean {
+  return tf.getBackend() === WEBGPU;
+}
+
+/** Bytes of a tensor on the device: every type has four a value. */
+export function bytesOf({ shape }: Pick<tf.TensorInfo, 'shape'>): number {
+  return 4 * tf.util.sizeFromShape(shape);
 }

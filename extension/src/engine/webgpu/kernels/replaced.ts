@@ -1,20 +1,18 @@
-// Kernels of the WebGPU backend that replace tfjs's own.
+// Kernels of tfjs that are wrong on a device with few bindings, replaced by corrected ones.
 import * as tf from '@tensorflow/tfjs-core';
-import type { WebgpuBackend } from './tfjsWebgpu.js';
-
-const NAME = 'webgpu';
+import { WEBGPU, type WebgpuBackend } from '../tfjsWebgpu.js';
 
 /** Replaces tfjs's kernel; `original` is what it replaces. */
 function replace(
   kernelName: string,
   kernel: (original: tf.KernelFunc, args: Parameters<tf.KernelFunc>[0]) => ReturnType<tf.KernelFunc>,
 ): void {
-  const original = tf.getKernel(kernelName, NAME).kernelFunc;
-  tf.unregisterKernel(kernelName, NAME);
-  tf.registerKernel({ kernelName, backendName: NAME, kernelFunc: args => kernel(original, args) });
+  const original = tf.getKernel(kernelName, WEBGPU).kernelFunc;
+  tf.unregisterKernel(kernelName, WEBGPU);
+  tf.registerKernel({ kernelName, backendName: WEBGPU, kernelFunc: args => kernel(original, args) });
 }
 
-export function registerKernels(): void {
+export function replaceKernels(): void {
   // tfjs binds every summand at once, whatever the device's limit.
   replace('AddN', (original, { inputs, backend, attrs }) => {
     const most = (backend as WebgpuBackend).device.limits.maxStorageBuffersPerShaderStage - 1;
@@ -25,7 +23,7 @@ export function registerKernels(): void {
       summands = [sum, ...summands.slice(most)];
       sums.push(sum);
     }
-    for (const partial of sums.slice(0, -1)) (backend as tf.KernelBackend).disposeData(partial.dataId);
+    for (const partial of sums.slice(0, -1)) (backend as WebgpuBackend).disposeData(partial.dataId);
     return summands[0]!;
   });
 }
