@@ -4,6 +4,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { tensorflowOp } from '../capture/tensorflowOps.js';
 import { keyValueHeadsOfAll, type Architecture, type KeyValues } from '../models/architecture.js';
+import { runKernel } from '../webgpu/kernels/register.js';
+import { WRITE_ROWS } from '../webgpu/kernels/writeRows.js';
+import { isWebgpu } from '../webgpu/tfjsWebgpu.js';
 import { KeyValueCache, type DecodingCache } from '../models/causalLm.js';
 
 /** What needs equal heads in all layers, for the message. */
@@ -26,6 +29,7 @@ export function cacheShape(architecture: Architecture, capacity: number, rows = 
 
 /** The content with `values` written over the rows at `indices`, int32 [count]. */
 function updated(content: tf.Tensor2D, indices: tf.Tensor, values: tf.Tensor): tf.Tensor2D {
+  if (isWebgpu()) return runKernel(WRITE_ROWS, { content, indices, values });
   return tensorflowOp('InplaceUpdate', { T: 'float32' }, [content, indices, values]) as tf.Tensor2D;
 }
 

@@ -86,6 +86,12 @@ export function output(shape: number[], dtype: tf.DataType = 'float32'): tf.Tens
   return webgpuBackend().makeTensorInfo(shape, dtype);
 }
 
+/** An output without values, which no shader writes. */
+export function emptied(result: tf.TensorInfo): tf.TensorInfo {
+  webgpuBackend().tensorMap.get(result.dataId).values = tf.util.getTypedArrayFromDType(result.dtype as 'float32', 0);
+  return result;
+}
+
 /** Records the shader's work; outputs are computed when the queue comes to it. */
 export function dispatch(shader: Shader, { outputs, inputs, parameters = [], workgroups }: Dispatch): void {
   const backend = webgpuBackend();
