@@ -1,4 +1,4 @@
-// The opened backend of a command. Only a type, so that every folder may import it.
+// The opened backend of a command. Without the libraries themselves, so that every folder may import it.
 
 export interface Backend {
   name: 'tensorflow' | 'webgpu' | 'wasm';
@@ -7,4 +7,9 @@ export interface Backend {
   /** Such as `CPU (AMD EPYC)`, `GPU (CUDA)` or `GPU (Apple M2, metal)`. */
   device: string;
   threads: number;
+}
+
+/** Whether the backend can capture a step, and compute with weights in few bits; wasm has neither. */
+export function isFull({ name }: Pick<Backend, 'name'>): boolean {
+  return name !== 'wasm';
 }

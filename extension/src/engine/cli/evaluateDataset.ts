@@ -1,5 +1,6 @@
 // `tunewright evaluate --dataset`: loss, perplexity and token accuracy of a model on rows, the rows with the highest loss, the loss of
 // each token, and metrics of the answers that it gives to them.
+import { isFull } from '../backend/backend.js';
 import { resolve } from 'node:path';
 import { describeSource } from '../../core/data/example.js';
 import type { TextMetric } from '../../core/evaluation/textMetrics.js';
@@ -106,7 +107,7 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
           key: '--metrics',
         });
   const { model, backend } = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
-  const compile = backend.name === 'tensorflow';
+  const compile = isFull(backend);
   const adapter = saved && loadAdapter(saved, model);
   saved?.close();
   const rows: RowLosses[] = [];

@@ -1,5 +1,6 @@
 // Opens a session: the base model, checked against free memory before its weights are read, and adapters from folders. Used by
 // `session`.
+import { isFull } from '../backend/backend.js';
 import { InputError } from '../../core/inputError.js';
 import { bytes } from '../../core/units.js';
 import type { SessionSettings } from '../../protocol/sessionMessages.js';
@@ -73,7 +74,7 @@ async function open(
   const session = new Session({
     onDisk: base,
     model,
-    compile: backend.name === 'tensorflow',
+    compile: isFull(backend),
     cacheBytes: Math.min(CACHE_BYTES, KEPT_SHARE * free),
     openBytes: OPEN_SHARE * free,
     onWarning: reporter.warn,

@@ -1,5 +1,6 @@
 // The losses of a run's training rows, each by itself, under the base and under the result. Measured once and kept in the run folder.
 // Called by `rows`.
+import { isFull } from '../backend/backend.js';
 import { join } from 'node:path';
 import { statSync } from 'node:fs';
 import * as z from 'zod';
@@ -109,7 +110,7 @@ async function measure(
   try {
     const { model, backend } = await openModel(base, engine, reporter);
     ofBase.own(model, each => each.dispose());
-    const compile = backend.name === 'tensorflow';
+    const compile = isFull(backend);
     const lossesOf = async (
       indices: readonly number[],
       scored: { model: CausalLm; adapter: Adapter | null },

@@ -1,23 +1,23 @@
 // Checks a run against what model, adapter and backend support, before training. Used by prepareRun.ts.
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import type { Backend } from '../backend/backend.js';
+import { isFull, type Backend } from '../backend/backend.js';
 import { promptIds } from '../generation/prompt.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
 import type { RunShape } from '../training/runShape.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 
-/** Only TensorFlow can capture a step. @throws InputError if the run requires it on another backend */
+/** @throws InputError if the run requires it on another backend */
 export function compiles({ config, path }: RunFile, backend: Backend): boolean {
   const { compile } = config.engine;
-  if (compile === true && backend.name !== 'tensorflow')
+  if (compile === true && !isFull(backend))
     throw new InputError(`the ${backend.name} backend can't capture a step`, {
       file: path,
       key: 'engine.compile',
       hint: 'Set engine.compile to "auto", or install TensorFlow: tunewright engine install',
     });
-  return compile !== false && backend.name === 'tensorflow';
+  return compile !== false && isFull(backend);
 }
 
 /** Why rows can't be as long as max_length; null if they can. */

@@ -2,7 +2,7 @@
 // Called by prepareRun.ts and openModel.ts, after opening the backend and before reading weights, and by the estimate.
 import { InputError } from '../../core/inputError.js';
 import type { UsedWeights, WeightSettings } from '../../protocol/engineConfig.js';
-import type { Backend } from '../backend/backend.js';
+import { isFull, type Backend } from '../backend/backend.js';
 import { bfloat16Pays, machineSpeed, type MachineSpeed } from '../estimate/machineSpeed.js';
 import { BFLOAT16_FEATURES, cpuFeatures } from '../machine/machine.js';
 import type { PeftMethod } from '../peft/method.js';
@@ -35,7 +35,7 @@ export async function usableWeights(
         `${method.peftType} trains all weights, so there are no frozen weights to store as ${baseWeights}`,
         { key, hint: 'Set it to "float32", or use a method that keeps the base frozen.' },
       );
-    if (backend.name !== 'tensorflow')
+    if (!isFull(backend))
       throw new InputError(`the ${backend.name} backend can't compute with ${baseWeights} weights`, {
         key,
         hint: 'Set it to "float32", or install TensorFlow: tunewright engine install',

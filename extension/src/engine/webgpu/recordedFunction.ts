@@ -36,10 +36,11 @@ export class RecordedFunction {
     const slots: GPUBuffer[] = [];
     const outputs: (Described & { buffer: GPUBuffer })[] = [];
     const memory = backend.bufferManager as GpuMemory;
-    const { uploadToGPU } = backend;
+    const { uploadToGPU, submitQueue } = backend;
     const first = nextDataId(backend);
     const own = memory.record(() => {
       backend.commandEncoder = recorder(commands);
+      backend.submitQueue = () => (backend.dispatchCountInPass = 0);
       // A tensor from outside outlives the recording.
       backend.uploadToGPU = dataId =>
         (dataId as { id: number }).id < first
@@ -66,6 +67,7 @@ export class RecordedFunction {
         backend.dispatchCountInPass = 0;
         backend.uniformPendingDisposal = [];
         backend.uploadToGPU = uploadToGPU;
+        backend.submitQueue = submitQueue;
       }
     });
     return new RecordedFunction(commands, slots, outputs, own, performance.now() - began);
