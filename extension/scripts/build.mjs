@@ -86,7 +86,7 @@ function buildEngineProgram() {
 
 /**
  * Builds dist/node_modules: tfjs-core with its gradients as one file, the union package as an alias of it (tfjs-node needs no
- * more), tfjs-node's kernels and its addon's sources, the wasm backend, undici. 3 MB instead of 290. All from ES6 modules: tfjs's ES5
+ * more), tfjs-node's kernels and its addon's sources, the wasm and WebGPU backends, undici. 4 MB instead of 290. All from ES6 modules: tfjs's ES5
  * classes can't extend tfjs-core's ES6 ones, and gradients exist only there.
  */
 async function buildEnginePackages() {
@@ -135,6 +135,8 @@ async function buildEnginePackages() {
   const wasm = '@tensorflow/tfjs-backend-wasm';
   manifest(wasm, 'dist/index.js');
   const wasmFolder = dirname(require.resolve(wasm));
+  const webgpu = '@tensorflow/tfjs-backend-webgpu';
+  manifest(webgpu, 'index.js');
   manifest('undici', 'index.js');
   manifest('node-api-headers', 'index.js');
   const headers = dirname(require.resolve('node-api-headers/package.json'));
@@ -159,6 +161,15 @@ async function buildEnginePackages() {
       ['@tensorflow/tfjs', core],
     ),
     bundle(wasm, 'dist/index.js', `export * from '${wasm}';`, [core]),
+    // Without its entry, which registers a backend for browsers. Its kernels and flags are registered when they are loaded.
+    bundle(
+      webgpu,
+      'index.js',
+      `import '${webgpu}/dist/flags_webgpu';
+       export * from '${webgpu}/dist/webgpu';
+       import '${webgpu}/dist/register_all_kernels';`,
+      [core],
+    ),
     bundle('undici', 'index.js', `module.exports = require('undici');`, []),
   ]);
   for (const file of ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm'])

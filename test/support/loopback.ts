@@ -31,7 +31,11 @@ export async function listen(handler: RequestListener, server: Server = createSe
 /** Stubs the environment so that settings are read only from `home`. Undone by `vi.unstubAllEnvs`. */
 export function useOwnSettings(home: string): void {
   for (const name of Object.keys(process.env))
-    if (/^(PIP_|UV_)|_proxy$|^(REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|NETRC)$/i.test(name))
+    if (
+      /^(PIP_|UV_|npm_config_)|_proxy$|^(REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|NETRC)$/i.test(
+        name,
+      )
+    )
       vi.stubEnv(name, undefined);
   for (const name of ['VIRTUAL_ENV', 'CONDA_PREFIX', 'XDG_CONFIG_HOME']) vi.stubEnv(name, undefined);
   vi.stubEnv('XDG_CONFIG_DIRS', `${home}/etc`);

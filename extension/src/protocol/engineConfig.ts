@@ -9,12 +9,14 @@ export const engineConfigSchema = z.strictObject({
   backend: z
     .enum(['auto', 'tensorflow', 'webgpu', 'wasm'])
     .default('auto')
-    .meta(about('Backend', 'auto: tensorflow if installed')),
+    .meta(about('Backend', 'auto: tensorflow if installed, else webgpu on a GPU that isn’t software, else wasm')),
   adapter: z
     .union([z.int().nonnegative(), z.string().min(1)])
     .nullable()
     .default(null)
-    .meta(about('Adapter', 'Which GPU webgpu uses: a name or index that engine status lists; null: the first')),
+    .meta(
+      about('Adapter', 'Which GPU webgpu uses: its name, a part of it, or its index in engine status; null: the first'),
+    ),
   compile: z
     .union([z.literal('auto'), z.boolean()])
     .default('auto')

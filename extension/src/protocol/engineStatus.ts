@@ -19,6 +19,14 @@ export interface GpuAdapter {
 export interface EngineStatusAnswer {
   /** Null if no library is installed. */
   installation: { libraryVersion: string; source: string; gpu: boolean } | null;
+  webgpu: {
+    /** Dawn's version; null if it isn't installed. */
+    libraryVersion: string | null;
+    /** All GPUs with a driver, software included; empty if they can't be listed. */
+    adapters: GpuAdapter[];
+    /** Why they can't be listed; null if they are. */
+    problem: string | null;
+  };
   /** The backend of a run with `"backend": "auto"`. */
   backend: { name: string; libraryVersion: string; device: string; threads: number };
   machine: { cores: number; memoryBytes: number; availableMemoryBytes: number; gpus: string[] };

@@ -1,12 +1,15 @@
 // What the engine runs on and what is missing, for `engine status`. Opens the backend that a run with `auto` would use, to
 // report what is really in use. Never installs anything.
+import { describeError, errorRecord } from '../../core/codedError.js';
 import type { EngineStatusAnswer } from '../../protocol/engineStatus.js';
 import type { Backend } from './backend.js';
 import { openBackend } from './openBackend.js';
 import { findCppCompiler, HOW_TO_GET_COMPILER } from '../install/cppCompiler.js';
+import { DAWN_VERSION, findDawn } from '../install/dawnPackage.js';
 import { findInstallation, type EngineInstallation } from '../install/installation.js';
-import { inspectMachine, type Machine } from '../machine/machine.js';
+import { inspectMachine, mayHaveGpu, type Machine } from '../machine/machine.js';
 import { tfjsNodeVersion } from '../install/tfjsNodePackage.js';
+import { listGpuAdapters } from '../webgpu/dawn.js';
 
 export interface EngineStatus extends EngineStatusAnswer {
   installation: EngineInstallation | null;
@@ -18,6 +21,7 @@ export interface EngineStatus extends EngineStatusAnswer {
 export async function engineStatus(): Promise<EngineStatus> {
   const advice: string[] = [];
   const installation = await findInstallation();
+  const webgpu = await webgpuStatus();
   const backend = await openBackend({
     backend: 'auto',
     threads: null,
@@ -25,8 +29,18 @@ export async function engineStatus(): Promise<EngineStatus> {
   });
   const machine = await inspectMachine();
   if (installation === null && (await findCppCompiler()) === null) advice.push(HOW_TO_GET_COMPILER);
-  advice.push(...adviseOnGpu(installation, backend, machine));
-  return { installation, backend, tfjsNodeVersion, machine, advice };
+  advice.push(...adviseOnGpu(installation, backend, machine, webgpu));
+  return { installation, webgpu, backend, tfjsNodeVersion, machine, advice };
+}
+
+async function webgpuStatus(): Promise<EngineStatusAnswer['webgpu']> {
+  if (findDawn() === null) return { libraryVersion: null, adapters: [], problem: null };
+  const libraryVersion = DAWN_VERSION;
+  try {
+    return { libraryVersion, adapters: await listGpuAdapters(), problem: null };
+  } catch (error) {
+    return { libraryVersion, adapters: [], problem: describeError(errorRecord(error)) };
+  }
 }
 
 /** Why the machine's GPU is not in use. */
@@ -34,14 +48,21 @@ export function adviseOnGpu(
   installation: Pick<EngineInstallation, 'gpu'> | null,
   { device }: Pick<Backend, 'device'>,
   { gpus }: Pick<Machine, 'gpus'>,
+  { libraryVersion, adapters }: Pick<EngineStatusAnswer['webgpu'], 'libraryVersion' | 'adapters'>,
 ): string[] {
+  if (device.startsWith('GPU')) return [];
+  const advice: string[] = [];
+  const adapter = adapters.find(({ type }) => type === 'gpu');
+  if (adapter) advice.push(`The GPU ${adapter.name} is used with "engine.backend": "webgpu" (--backend webgpu).`);
+  else if (libraryVersion === null && mayHaveGpu())
+    advice.push('To see which GPUs WebGPU can use here: tunewright engine install --webgpu');
   if (gpus.length > 0 && !installation?.gpu)
-    return ['An NVIDIA GPU was found but is not in use. Run: tunewright engine install --gpu'];
-  if (installation?.gpu && !device.startsWith('GPU'))
-    return [
+    advice.push('An NVIDIA GPU was found but is not in use. Run: tunewright engine install --gpu');
+  if (installation?.gpu)
+    advice.push(
       gpus.length > 0
         ? 'TensorFlow does not find the GPU, often because of an old driver. See: TF_CPP_MIN_LOG_LEVEL=0 tunewright engine status'
         : 'The GPU library is installed, but no NVIDIA GPU was found: using the CPU.',
-    ];
-  return [];
+    );
+  return advice;
 }

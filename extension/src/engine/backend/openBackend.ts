@@ -1,9 +1,12 @@
-// Opens the backend: TensorFlow's C library if it is installed, else WebAssembly. Called once by every command that runs a
+// Opens the backend: TensorFlow's C library if it is installed, else a GPU by WebGPU, else WebAssembly. Called once by every command that runs a
 // model, before any tensor is created. Never installs anything.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
+import { wantedBackend } from '../../core/wantedBackend.js';
 import type { EngineConfig } from '../../protocol/engineConfig.js';
+import { findDawn } from '../install/dawnPackage.js';
 import { findInstallation } from '../install/installation.js';
+import { findRealGpu } from '../webgpu/dawn.js';
 import type { Backend } from './backend.js';
 import { loadTensorflowBackend } from './tensorflowBackend.js';
 import { loadWebgpuBackend } from './webgpuBackend.js';
@@ -23,7 +26,7 @@ const opened = new Map<Backend['name'], Backend>();
 
 /**
  * Sets tfjs's current backend. A process loads each backend once, with the number of threads of the first call.
- * @throws InputError if `tensorflow` is requested but not available
+ * @throws InputError if `tensorflow` or `webgpu` is requested but not available, or there is no such GPU
  */
 export async function openBackend({
   backend,
@@ -31,22 +34,48 @@ export async function openBackend({
   threads,
   onWarning,
 }: OpenBackendOptions): Promise<Backend> {
-  if (backend === 'wasm') return open('wasm', loadWasmBackend);
-  if (backend === 'webgpu') return open('webgpu', () => loadWebgpuBackend(adapter));
+  const wanted = wantedBackend({ backend, adapter });
+  if (adapter !== null && wanted !== 'webgpu')
+    throw new InputError(`only webgpu has adapters, not ${backend}`, { key: 'engine.adapter' });
+  if (wanted === 'wasm') return open('wasm', loadWasmBackend);
+  if (wanted === 'webgpu') return open('webgpu', () => loadWebgpuBackend(adapter));
   const installation = await findInstallation();
   if (installation === null) {
-    if (backend === 'tensorflow') throw new InputError('TensorFlow is not installed', { ...UNUSABLE, hint: INSTALL });
-    onWarning('tensorflow_not_installed', `TensorFlow is not installed: ${COST}. ${INSTALL}`);
-    return open('wasm', loadWasmBackend);
+    if (wanted === 'tensorflow') throw new InputError('TensorFlow is not installed', { ...UNUSABLE, hint: INSTALL });
+    return openWithoutTensorflow('TensorFlow is not installed', INSTALL, message =>
+      onWarning('tensorflow_not_installed', message),
+    );
   }
   try {
     return await open('tensorflow', () => loadTensorflowBackend(installation, threads));
   } catch (error) {
     const reason = `TensorFlow could not be loaded from ${installation.folder} (${(error as Error).message})`;
-    if (backend === 'tensorflow') throw new InputError(reason, { ...UNUSABLE, hint: `${INSTALL} --force` });
-    onWarning('tensorflow_not_loaded', `${reason}: ${COST}. ${INSTALL} --force`);
-    return open('wasm', loadWasmBackend);
+    if (wanted === 'tensorflow') throw new InputError(reason, { ...UNUSABLE, hint: `${INSTALL} --force` });
+    return openWithoutTensorflow(reason, `${INSTALL} --force`, message => onWarning('tensorflow_not_loaded', message));
   }
+}
+
+/** A GPU, never one that is software and computes on the CPU; else wasm. */
+async function openWithoutTensorflow(
+  reason: string,
+  remedy: string,
+  warn: (message: string) => void,
+): Promise<Backend> {
+  let failure = '';
+  if (findDawn() !== null) {
+    try {
+      const gpu = await findRealGpu();
+      if (gpu !== null) {
+        const backend = await open('webgpu', () => loadWebgpuBackend(gpu.index));
+        warn(`${reason}: using the ${backend.device} through WebGPU. ${remedy}`);
+        return backend;
+      }
+    } catch (error) {
+      failure = `, and neither can the GPU be used (${(error as Error).message})`;
+    }
+  }
+  warn(`${reason}${failure}: ${COST}. ${remedy}`);
+  return open('wasm', loadWasmBackend);
 }
 
 async function open(name: Backend['name'], load: () => Promise<Backend>): Promise<Backend> {

@@ -1,12 +1,13 @@
 // `tunewright engine install|status|speed`: options, progress and text. Registered by program.ts; the work is done in install/,
 // backend/ and estimate/.
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
 import { bytes, figure } from '../../core/units.js';
+import { installBackend, type Installed } from '../backend/installBackend.js';
 import { engineStatus, type EngineStatus } from '../backend/engineStatus.js';
 import type { EngineInstallation } from '../install/installation.js';
 import { machineSpeed, type MachineSpeed } from '../estimate/machineSpeed.js';
-import { installEngine } from '../install/installEngine.js';
+import type { GpuAdapter } from '../../protocol/engineStatus.js';
 import { findNvidiaGpus } from '../machine/machine.js';
 import type { InstallProgress } from '../install/progress.js';
 import { threadCount } from './engineOptions.js';
@@ -15,24 +16,33 @@ import { printAnswer, printJson, printNote, progressBar } from './print.js';
 
 interface InstallArguments {
   gpu?: boolean;
+  webgpu?: boolean;
   library?: string;
   force?: boolean;
   json?: boolean;
 }
 
 export function registerEngineCommand(program: Command): void {
-  const engine = program.command('engine').description('install and check the TensorFlow library that the engine uses');
+  const engine = program.command('engine').description('install and check the libraries that the engine computes with');
   engine
     .command('install')
-    .description('download TensorFlow (274 MB) into your cache folder and build its addon')
+    .description(
+      'download TensorFlow (274 MB) into your cache folder and build its addon; where that is impossible but there is a GPU, WebGPU',
+    )
     .option('--gpu', 'the library for NVIDIA GPUs, with its CUDA packages')
+    .addOption(
+      new Option('--webgpu', 'WebGPU for GPUs of all makers: Dawn (51 MB), without TensorFlow').conflicts([
+        'gpu',
+        'library',
+      ]),
+    )
     .option('--library <path>', 'use a local TensorFlow library, its folder, or a wheel')
     .option('--force', 'reinstall; with --gpu, install even if no GPU is found')
     .option('--json', 'print progress and result, one JSON object per line')
     .action(install);
   engine
     .command('status')
-    .description('show library, version, device, CPU features and threads in use')
+    .description('show libraries, versions, the device in use, and all GPUs that WebGPU can use')
     .option('--json', 'print one JSON object')
     .action(async ({ json }: { json?: boolean }) => {
       printAnswer(await engineStatus(), json, describeStatus);
@@ -56,15 +66,14 @@ async function install({ json, ...options }: InstallArguments): Promise<void> {
   const progress = json ? jsonProgress() : process.stderr.isTTY ? barProgress() : lineProgress();
   await interruptible(async signal => {
     try {
-      const installation = await installEngine({
+      const installed = await installBackend({
         ...options,
         prebuiltAddons: process.env.TUNEWRIGHT_PREBUILT_ADDONS,
         signal,
         onProgress: progress.report,
       }).finally(progress.end);
       const seconds = ((Date.now() - started) / 1000).toFixed(1);
-      const text = () => `${describeInstallation(installation)} (${seconds} s)`;
-      printAnswer({ type: 'installed', ...installation }, json, text);
+      printAnswer({ type: 'installed', ...installed }, json, () => `${describeInstalled(installed)} (${seconds} s)`);
     } catch (error) {
       throw signal.aborted ? new CancelledError('Stopped; nothing was installed.') : error;
     }
@@ -115,11 +124,24 @@ function describeSize({ done, total, bytes_per_second: speed }: InstallProgress)
   return speed === undefined ? size : `${size}, ${bytes(speed)}/s`;
 }
 
+function describeInstalled(installed: Installed): string {
+  if (installed.library === 'tensorflow') return describeInstallation(installed);
+  const { libraryVersion, folder, instead } = installed;
+  return `${instead === null ? '' : `${instead}\n\nInstead, for this machine’s GPU: `}WebGPU (Dawn) ${libraryVersion} in ${folder}`;
+}
+
 function describeInstallation({ libraryVersion, gpu, source, origin, folder }: EngineInstallation): string {
   return `TensorFlow ${libraryVersion}${gpu ? ' for GPUs' : ''} from ${source} (${origin}) in ${folder}`;
 }
 
-export function describeStatus({ installation, backend, tfjsNodeVersion, machine, advice }: EngineStatus): string {
+export function describeStatus({
+  installation,
+  webgpu,
+  backend,
+  tfjsNodeVersion,
+  machine,
+  advice,
+}: EngineStatus): string {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
   const rows = [
     ['Installed', installation === null ? 'no' : describeInstallation(installation)],
@@ -127,9 +149,27 @@ export function describeStatus({ installation, backend, tfjsNodeVersion, machine
     ['Device', `${backend.device}, ${backend.threads} ${backend.threads === 1 ? 'thread' : 'threads'}`],
     ['CPU', [machine.platform, machine.cpu, `${machine.cores} cores`, machine.cpuFeatures.join(' ')].join(', ')],
     ['Memory', `${gigabytes(machine.memoryBytes)}, ${gigabytes(machine.availableMemoryBytes)} available`],
-    ['GPU', machine.gpus.join('; ') || 'no NVIDIA GPU found'],
+    ['CUDA', machine.gpus.join('; ') || 'no NVIDIA GPU found'],
+    ['WebGPU', describeWebgpu(webgpu)],
   ];
   return [...rows.map(([name, value]) => `${name.padEnd(10)} ${value}`), ...advice.map(line => `\n${line}`)].join('\n');
+}
+
+function describeWebgpu({ libraryVersion, adapters, problem }: EngineStatus['webgpu']): string {
+  if (libraryVersion === null) return 'not installed';
+  const listed = problem ?? (adapters.length === 0 ? 'finds no GPU with a driver' : '');
+  return [`Dawn ${libraryVersion} ${listed}`.trim(), ...adapters.map(describeAdapter)].join('\n');
+}
+
+function describeAdapter({ index, name, backend, type, driver, limits, features }: GpuAdapter): string {
+  const { maxBufferSize, maxComputeWorkgroupStorageSize: shared, maxComputeInvocationsPerWorkgroup: group } = limits;
+  const details = [
+    `${backend}, ${driver || 'unnamed driver'}`,
+    `buffers up to ${bytes(maxBufferSize!)}, workgroups of ${group} with ${bytes(shared!)}`,
+    features.join(' ') || 'no optional features',
+  ];
+  const software = type === 'software' ? ' (software: computes on the CPU, for tests)' : '';
+  return [`  ${index}: ${name}${software}`, ...details.map(line => `     ${line}`)].join('\n');
 }
 
 function describeSpeed({ machine, flopsPerSecond, bytesPerSecond }: MachineSpeed): string {

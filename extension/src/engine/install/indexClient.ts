@@ -67,7 +67,7 @@ export async function withIndexClient<T>(
       await body.dump();
       const { location } = answered;
       if (status < 300 || status >= 400 || typeof location !== 'string' || !URL.canParse(location, url.href))
-        throw explainAnswer(url, status);
+        throw explainAnswer(url, status, settings);
       url = new URL(location, url);
       url.username = url.password = '';
     }
@@ -87,7 +87,11 @@ export function describeUrl(url: URL): string {
 }
 
 /** Explains a failure below HTTP: unknown host, no connection, an invalid certificate, a proxy that refuses. */
-function explainFailure(url: URL, error: unknown, { httpProxy, httpsProxy }: IndexSettings): SourceError {
+function explainFailure(
+  url: URL,
+  error: unknown,
+  { httpProxy, httpsProxy, addressSetting }: IndexSettings,
+): SourceError {
   const { code = '', message } = error as Error & { code?: string };
   const where = describeUrl(url);
   const proxyStatus = /^Proxy response \((\d+)\)/.exec(message)?.[1];
@@ -104,16 +108,16 @@ function explainFailure(url: URL, error: unknown, { httpProxy, httpsProxy }: Ind
     transient: true,
     hint:
       proxy === ''
-        ? 'Check the network. Behind a proxy, set HTTPS_PROXY; for a mirror of the package index, set PIP_INDEX_URL.'
+        ? `Check the network. Behind a proxy, set HTTPS_PROXY; for a mirror, set ${addressSetting}.`
         : `Check the proxy ${new URL(proxy).host} (HTTPS_PROXY, or proxy in pip.conf). NO_PROXY lists hosts that need no proxy.`,
   });
 }
 
-function explainAnswer(url: URL, status: number): SourceError {
+function explainAnswer(url: URL, status: number, { addressSetting }: IndexSettings): SourceError {
   const hint =
     status === 401 || status === 403
-      ? 'Put the login into the address of PIP_INDEX_URL or into ~/.netrc. If the network blocks this address, set HTTPS_PROXY, or PIP_INDEX_URL to a mirror.'
-      : 'Check the address of the package index: PIP_INDEX_URL (or index-url in pip.conf).';
+      ? `Put the login into the address of ${addressSetting} or into ~/.netrc. If the network blocks this address, set HTTPS_PROXY, or the address of a mirror.`
+      : `Check the address: ${addressSetting}.`;
   return new SourceError(`${describeUrl(url)} responded with status ${status}`, {
     hint,
     transient: status === 408 || status === 429 || status >= 500,

@@ -13,6 +13,8 @@ export interface IndexSettings {
    * Indexes in order of precedence, with logins removed from their addresses; empty if pip's `no-index` is set.
    */
   indexes: URL[];
+  /** How the user sets the address, for hints. */
+  addressSetting: string;
   /** The authorization header for a request to `url`, from the login of its host; null if there is none. */
   authorizationFor: (url: URL) => string | null;
   /** PEM texts to trust; undefined for Node's default. */
@@ -48,6 +50,7 @@ export function readIndexSettings(): IndexSettings {
   const trusted = words(pip.get('trusted-host')).map(host => host.toLowerCase());
   return {
     indexes: noIndex ? [] : addresses,
+    addressSetting: 'PIP_INDEX_URL (or index-url in pip.conf)',
     authorizationFor: url => {
       const login = logins.get(url.origin) ?? netrc.get(url.hostname);
       return login ? `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}` : null;

@@ -1,10 +1,8 @@
 // Installs TensorFlow's C library and the addon that connects it to Node, into the user's cache folder. Called by `engine install`.
-// Works in a temporary folder that is renamed at the end, so that a failed or stopped installation leaves nothing behind. Never
-// touches node_modules, the user's Python or the system.
+// Never touches node_modules, the user's Python or the system.
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
 import { ADDON, compileAddon, findLibraries, MUTE_STDERR } from './compileAddon.js';
 import { findCppCompiler, missingCompiler } from './cppCompiler.js';
@@ -15,9 +13,9 @@ import {
   type EngineInstallation,
   type InstallationRecord,
 } from './installation.js';
-import { withInstallLock } from './installLock.js';
+import { installInto } from './installInto.js';
 import { provideNamedLibrary } from './namedLibrary.js';
-import { engineFolder, enginesFolder, installLockFile } from './paths.js';
+import { engineFolder } from './paths.js';
 import type { InstallContext } from './progress.js';
 import { runCommand } from '../machine/runCommand.js';
 import { SourceError } from './sourceError.js';
@@ -50,20 +48,15 @@ interface Provided {
  * @throws InputError saying what is missing and how to get it, why each source failed, or that the disk is full
  */
 export async function installEngine(options: InstallOptions): Promise<EngineInstallation> {
-  const { gpu = false, library, force = library !== undefined, onProgress, signal } = options;
-  makeFolder(enginesFolder());
-  const onWait = (holder: string) =>
-    onProgress({ phase: 'wait', done: 0, total: null, message: `${holder} is installing` });
-  return withInstallLock(installLockFile(), onWait, signal, async () => {
-    const present = force ? null : await findInstallation({ gpu });
-    if (present !== null) return present;
-    await removeLeftovers();
-    const work = join(enginesFolder(), `partial-${process.pid}`);
-    try {
-      return await putInPlace(work, await provide(work, gpu, options));
-    } finally {
-      await rm(work, { recursive: true, force: true });
-    }
+  const { gpu = false, library, force = library !== undefined } = options;
+  return installInto(options, {
+    present: async () => (force ? null : findInstallation({ gpu })),
+    fill: async work => {
+      const record = await provide(work, gpu, options);
+      await writeInstallation(work, record);
+      const folder = engineFolder(record.libraryVersion, record.gpu);
+      return { folder, installed: { ...record, folder } };
+    },
   });
 }
 
@@ -146,20 +139,4 @@ async function check(
     muteStderr: hasMuteStderr ? muteStderr : null,
     files: await Promise.all(files.map(async path => ({ path, bytes: (await stat(join(work, path))).size }))),
   };
-}
-
-async function putInPlace(work: string, record: InstallationRecord): Promise<EngineInstallation> {
-  await writeInstallation(work, record);
-  const folder = engineFolder(record.libraryVersion, record.gpu);
-  const replaced = join(enginesFolder(), `replaced-${process.pid}`);
-  if (existsSync(folder)) await rename(folder, replaced);
-  await rename(work, folder);
-  await rm(replaced, { recursive: true, force: true });
-  return { ...record, folder };
-}
-
-/** Removes what a killed installation left behind; safe, since this process holds the lock. */
-async function removeLeftovers(): Promise<void> {
-  for (const name of await readdir(enginesFolder()))
-    if (/^(partial|replaced)-\d+$/.test(name)) await rm(join(enginesFolder(), name), { recursive: true, force: true });
 }

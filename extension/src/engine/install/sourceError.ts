@@ -16,11 +16,16 @@ export class SourceError extends Error {
 }
 
 /**
- * A file that is not the one whose SHA-256 this program has.
+ * A file that is not the one whose hash this program has.
  * @param origin its address or the program that downloaded it
+ * @param instead a sentence about what else can be installed; may be empty
  */
-export function notTheRelease(file: string, origin: string): SourceError {
-  return new SourceError(`${file} from ${origin} is not the file that was released: its SHA-256 differs`, {
-    hint: 'A proxy or a mirror may be modifying downloads. A build of your own can be installed: tunewright engine install --library PATH.',
+export function notTheRelease(
+  file: string,
+  origin: string,
+  instead = 'A build of your own can be installed: tunewright engine install --library PATH.',
+): SourceError {
+  return new SourceError(`${file} from ${origin} is not the file that was released: its hash differs`, {
+    hint: `A proxy or a mirror may be modifying downloads. ${instead}`.trimEnd(),
   });
 }

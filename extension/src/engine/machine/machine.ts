@@ -80,6 +80,12 @@ export function parseCpuFeatures(cpuinfo: string): string[] {
     .map(flag => CPU_FEATURES[flag]);
 }
 
+/** Whether there may be a GPU of any maker, as far as the system's files say. Only a driver knows. */
+export function mayHaveGpu(): boolean {
+  if (process.platform !== 'linux') return ['darwin', 'win32'].includes(process.platform);
+  return existsSync('/dev/dri') || existsSync('/dev/nvidia0');
+}
+
 /** By nvidia-smi, else by the driver's device files. */
 export async function findNvidiaGpus(): Promise<string[]> {
   const nvidiaSmi = findExecutable('nvidia-smi');

@@ -9,7 +9,8 @@ import { isFolder, linkStatOf } from '../../system/fileStat.js';
 import { namesIn } from '../../system/regularFile.js';
 import { pulledModelsFolder } from '../hub/pypiModel.js';
 import { findInstallation } from '../install/installation.js';
-import { checkedBlobsFolder, enginesFolder, installLockFile } from '../install/paths.js';
+import { DAWN_VERSION } from '../install/dawnPackage.js';
+import { checkedBlobsFolder, dawnFolder, enginesFolder, installLockFile } from '../install/paths.js';
 import { readEvents } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { asInputError } from '../files/atomicFile.js';
@@ -62,9 +63,9 @@ function deletable(kind: Cleaned, path: string, about: string, run: string | nul
 async function oldEngines(): Promise<Found[]> {
   if (holderOf(installLockFile())) return [];
   const used = await Promise.all([findInstallation({ gpu: false }), findInstallation({ gpu: true })]);
-  const folders = used.map(installation => installation?.folder);
+  const folders = [...used.map(installation => installation?.folder), dawnFolder(DAWN_VERSION)];
   return ownFolders(enginesFolder())
-    .filter(path => /^(tensorflow-|partial-|replaced-)/.test(basename(path)) && !folders.includes(path))
+    .filter(path => /^(tensorflow-|webgpu-|partial-|replaced-)/.test(basename(path)) && !folders.includes(path))
     .map(path => deletable('engines', path, 'an engine that is no longer used'));
 }
 

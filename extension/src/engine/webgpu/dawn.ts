@@ -1,9 +1,7 @@
-// Dawn, Chromium's WebGPU library, as npm's package `webgpu` builds it: finds its addon, lists the machine's GPUs and opens one.
+// Dawn, Chromium's WebGPU library, as npm's package `webgpu` builds it: loads its addon, lists the machine's GPUs and opens one.
 // Needs nothing but the GPU's own Vulkan, Metal or D3D12 driver.
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
-import { dawnFolder } from '../install/paths.js';
+import { findDawn } from '../install/dawnPackage.js';
 import { requirePackage } from '../install/tfjsNodePackage.js';
 import type { GpuAdapter } from '../../protocol/engineStatus.js';
 
@@ -15,35 +13,27 @@ interface Dawn {
   globals: Record<string, unknown>;
 }
 
-/** The version of npm's package whose addon is used. */
-export const DAWN_VERSION = '0.6.2';
-
-/** The addon's folder in the package: every platform and processor has its own. */
-export const dawnPlatform = `${process.platform}-${process.platform === 'darwin' ? 'universal' : process.arch}`;
-
-/** Path of `dawn.node`: installed by `engine install`, or in a checkout's node_modules; null if there is none. */
-export function findDawn(): string | null {
-  const installed = join(dawnFolder(DAWN_VERSION), 'dawn.node');
-  if (existsSync(installed)) return installed;
-  try {
-    const path = join(dirname(requirePackage.resolve('webgpu')), 'dist', dawnPlatform, 'dawn.node');
-    return existsSync(path) ? path : null;
-  } catch {
-    return null;
-  }
-}
+const UNUSABLE = { code: 'engine_not_installed', key: 'engine.backend' } as const;
+const INSTALL = 'tunewright engine install --webgpu';
 
 let loaded: Dawn | null = null;
 
-/** @throws Error of the dynamic loader; InputError if there is no addon for this machine */
+/** @throws InputError if there is no addon for this machine, or it can't be loaded */
 function loadDawn(): Dawn {
   if (loaded) return loaded;
   const path = findDawn();
-  if (path === null)
-    throw new InputError('WebGPU is not installed', { hint: 'Run: tunewright engine install --webgpu' });
+  if (path === null) throw new InputError('WebGPU is not installed', { ...UNUSABLE, hint: `Run: ${INSTALL}` });
   // Chromium's SwiftShader refuses to start without it, on machines without a desktop.
   if (process.platform === 'linux') process.env.XDG_RUNTIME_DIR ??= '/tmp';
-  loaded = requirePackage(path) as Dawn;
+  try {
+    loaded = requirePackage(path) as Dawn;
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0];
+    throw new InputError(`WebGPU could not be loaded from ${path} (${reason})`, {
+      ...UNUSABLE,
+      hint: `Run: ${INSTALL} --force`,
+    });
+  }
   // tfjs refers to GPUBuffer, GPUBufferUsage and others as a browser's globals.
   for (const [name, value] of Object.entries(loaded.globals)) (globalThis as Record<string, unknown>)[name] ??= value;
   return loaded;
@@ -80,7 +70,7 @@ async function requestAdapter(dawn: Dawn, name: string, backend: string): Promis
 
 /**
  * All GPUs that WebGPU can use, in Dawn's order. A GPU with two drivers is listed twice.
- * @throws Error if Dawn can't be loaded; InputError if it isn't installed
+ * @throws InputError if Dawn isn't installed or can't be loaded
  */
 export async function listGpuAdapters(): Promise<GpuAdapter[]> {
   const dawn = loadDawn();
@@ -90,6 +80,11 @@ export async function listGpuAdapters(): Promise<GpuAdapter[]> {
     if (adapter) adapters.push(described(adapter, adapters.length, name, backend));
   }
   return adapters;
+}
+
+/** The first GPU that isn't software; null if there is none. @throws as {@link listGpuAdapters} */
+export async function findRealGpu(): Promise<GpuAdapter | null> {
+  return (await listGpuAdapters()).find(({ type }) => type !== 'software') ?? null;
 }
 
 function described({ info, limits, features }: GPUAdapter, index: number, name: string, backend: string): GpuAdapter {
