@@ -38,8 +38,8 @@ export class CapturedStep {
     const { learningRate, maxGradNorm, rng } = settings;
     const totalWeight = weightOf(objective, batches);
     let gradients: Tensors | undefined;
-    let loss = 0;
-    const tokenLosses: (Float32Array | null)[] = [];
+    const losses: tf.Scalar[] = [];
+    const ofTokens: (tf.Tensor1D | undefined)[] = [];
     for (const [i, batch] of batches.entries()) {
       const own = {
         tensors: batchTensors(objective, batch, this.bucketFor(batch)),
@@ -47,16 +47,9 @@ export class CapturedStep {
         seed: tf.scalar(dropoutSeed(rng, i), 'int32'),
       };
       const result = await this.gradients(own, gradients, settings.gradientCheckpointing);
-      loss += (await result.loss.data())[0]!;
-      // Those of padding are at the end.
-      const ofTokens = await result.tokenLosses?.data<'float32'>();
-      tokenLosses.push(ofTokens?.subarray(0, batch.numLabelTokens) ?? null);
-      tf.dispose([
-        ...tensorsOf(own),
-        result.loss,
-        ...(result.tokenLosses ? [result.tokenLosses] : []),
-        ...(gradients?.values() ?? []),
-      ]);
+      losses.push(result.loss);
+      ofTokens.push(result.tokenLosses);
+      tf.dispose([...tensorsOf(own), ...(gradients?.values() ?? [])]);
       gradients = result.gradients;
     }
     const { optimizer } = this;
@@ -64,10 +57,19 @@ export class CapturedStep {
     const { norm, state } = await this.graphs.run('update', inputs, inputs =>
       clippedUpdate(inputs, maxGradNorm, optimizer.config),
     );
-    const gradNorm = (await norm.data())[0]!;
+    // Read at the end, together: a GPU computes on meanwhile.
+    const [[gradNorm], ...values] = await Promise.all([norm, ...losses].map(tensor => tensor.data<'float32'>()));
+    const loss = values.reduce((sum, [value]) => sum + value!, 0);
+    const tokenLosses = await Promise.all(
+      // Those of padding are at the end.
+      ofTokens.map(
+        async (tensor, i) => (await tensor?.data<'float32'>())?.subarray(0, batches[i]!.numLabelTokens) ?? null,
+      ),
+    );
     if (Number.isFinite(loss) && Number.isFinite(gradNorm)) optimizer.take(state);
     tf.dispose(tensorsOf({ norm, state, gradients, scalars: inputs.scalars }));
-    return { loss, gradNorm, tokenLosses };
+    tf.dispose([...losses, ...ofTokens.filter(tensor => tensor !== undefined)]);
+    return { loss, gradNorm: gradNorm!, tokenLosses };
   }
 
   score(batch: Batch): Promise<any> {
