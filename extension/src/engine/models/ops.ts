@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { after } from '../capture/ordering.js';
+import { summedRows } from '../webgpu/kernels/gatherGradient.js';
 import { LAYER_NORM, RMS_NORM } from '../webgpu/kernels/norms.js';
 import { ROTATION, type RotationAttributes } from '../webgpu/kernels/rotation.js';
 import { runKernel } from '../webgpu/kernels/register.js';
@@ -343,7 +344,8 @@ export function gatherRows(table: tf.Tensor2D | PartedWeight, indices: tf.Tensor
     save([indices]);
     return {
       value: tf.gather(table, indices) as tf.Tensor2D,
-      gradFunc: (dy, [indices]) => tf.scatterND(tf.reshape(indices, [-1, 1]), dy, shape),
+      gradFunc: (dy, [indices]) =>
+        isWebgpu() ? summedRows(indices!, dy, shape) : tf.scatterND(tf.reshape(indices!, [-1, 1]), dy, shape),
     };
   });
 }

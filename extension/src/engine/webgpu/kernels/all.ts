@@ -2,6 +2,9 @@
 import { registerActivations } from './activation.js';
 import { registerAdamW } from './adamW.js';
 import { registerBlocks } from './blocks.js';
+import { registerCrossEntropy } from './crossEntropy.js';
+import { registerGatherGradient } from './gatherGradient.js';
+import { registerGlobalNorm } from './globalNorm.js';
 import { registerNorms } from './norms.js';
 import { replaceKernels } from './replaced.js';
 import { registerRotation } from './rotation.js';
@@ -13,6 +16,9 @@ export function registerKernels(): void {
   registerActivations();
   registerAdamW();
   registerBlocks();
+  registerCrossEntropy();
+  registerGatherGradient();
+  registerGlobalNorm();
   registerNorms();
   registerRotation();
   registerStatelessUniform();
