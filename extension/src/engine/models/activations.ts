@@ -1,6 +1,16 @@
 // The activation functions of feed-forward networks, by Transformers' names (ACT2FN), with hand-written gradients that
 // keep only their input. Called by block.ts and the bottleneck adapter; a family's config.json chooses one by name.
 import * as tf from '@tensorflow/tfjs-core';
+import {
+  ACTIVATION,
+  ACTIVATION_GRADIENT,
+  GATED_ACTIVATION,
+  GATED_ACTIVATION_GRADIENT,
+  type ActivationAttributes,
+  type CurveName,
+} from '../webgpu/kernels/activation.js';
+import { runKernel } from '../webgpu/kernels/register.js';
+import { isWebgpu } from '../webgpu/tfjsWebgpu.js';
 import { withGradient } from './ops.js';
 
 interface Curve {
@@ -105,12 +115,22 @@ export function canonicalActivation(name: ActivationName): ActivationName {
   return ACTIVATION_NAMES.find(other => CURVES[other] === CURVES[name])!;
 }
 
+/** Runs a kernel of the curve on WebGPU. */
+function run<Result extends tf.Tensor | tf.Tensor[]>(kernel: string, name: ActivationName, inputs: object): Result {
+  const attributes: ActivationAttributes = { curve: canonicalActivation(name) as CurveName };
+  return runKernel(kernel, inputs, attributes);
+}
+
 /** The activation of x, element by element. */
 export function activate<T extends tf.Tensor>(name: ActivationName, x: T): T {
   const curve: Curve = CURVES[name];
   return withGradient([x], (save, x) => {
     save([x]);
-    return { value: curve.value(x) as T, gradFunc: (dy, [x]) => tf.mul(dy, curve.derivative(x!).slope) };
+    return {
+      value: (isWebgpu() ? run<tf.Tensor>(ACTIVATION, name, { x }) : curve.value(x)) as T,
+      gradFunc: (dy, [x]) =>
+        isWebgpu() ? run(ACTIVATION_GRADIENT, name, { x, dy }) : tf.mul(dy, curve.derivative(x!).slope),
+    };
   });
 }
 
@@ -120,8 +140,9 @@ export function activateGated<T extends tf.Tensor>(name: ActivationName, gate: T
   return withGradient([gate, up], (save, gate, up) => {
     save([gate, up]);
     return {
-      value: tf.mul(curve.value(gate), up) as T,
+      value: (isWebgpu() ? run<tf.Tensor>(GATED_ACTIVATION, name, { gate, up }) : tf.mul(curve.value(gate), up)) as T,
       gradFunc: (dy, [gate, up]) => {
+        if (isWebgpu()) return run<tf.Tensor[]>(GATED_ACTIVATION_GRADIENT, name, { gate, up, dy });
         const { slope, value } = curve.derivative(gate!);
         return [tf.mul(tf.mul(dy, up!), slope), tf.mul(dy, value())];
       },

@@ -5,6 +5,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { after } from '../capture/ordering.js';
+import { summedRows } from '../webgpu/kernels/gatherGradient.js';
+import { LAYER_NORM, RMS_NORM } from '../webgpu/kernels/norms.js';
+import { ROTATION, type RotationAttributes } from '../webgpu/kernels/rotation.js';
+import { runKernel } from '../webgpu/kernels/register.js';
+import { isWebgpu } from '../webgpu/tfjsWebgpu.js';
 import { PartedWeight } from './partedWeight.js';
 import type { Weight } from './quantizedWeight.js';
 import { TransposedWeight } from './transposedWeight.js';
@@ -124,6 +129,7 @@ function rowProduct(x: tf.Tensor2D, weight: tf.Tensor2D, transposed: boolean): t
 
 /** x / sqrt(mean(x²) + eps) * weight over the last dimension (RMSNorm, arXiv:1910.07467). */
 export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, epsilon: number): T {
+  if (isWebgpu()) return runKernel<tf.Tensor>(RMS_NORM, { x, weight }, { epsilon }) as T;
   const normalized = withGradient([x], (save, x) => {
     const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
     save([x, inverse]);
@@ -140,6 +146,7 @@ export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, epsilon: n
 
 /** (x - mean) / sqrt(var + eps) * weight + bias over the last dimension (LayerNorm, arXiv:1607.06450). */
 export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, bias: tf.Tensor, epsilon: number): T {
+  if (isWebgpu()) return runKernel<tf.Tensor>(LAYER_NORM, { x, weight, bias }, { epsilon }) as T;
   const normalized = withGradient([x], (save, x) => {
     const centered = tf.sub(x, tf.mean(x, -1, true));
     const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centered), -1, true), epsilon));
@@ -154,6 +161,12 @@ export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, bias: tf
     };
   });
   return tf.add(tf.mul(normalized, weight), bias);
+}
+
+/** x rotated by the angles, or by their negative with `sign` -1. sin is equal in both halves, so either is the other's transpose. */
+function rotated(x: tf.Tensor4D, cos: tf.Tensor, sin: tf.Tensor, sign: 1 | -1): tf.Tensor4D {
+  if (isWebgpu()) return runKernel(ROTATION, { x, cos, sin }, { sign } satisfies RotationAttributes);
+  return tf.add(tf.mul(x, cos), tf.mul(rotateHalf(x, sign), sin));
 }
 
 /** Rotates the two halves of the last dimension: [a, b] -> [-b, a], or [b, -a] with `sign` -1. */
@@ -173,9 +186,8 @@ export function rotate(x: tf.Tensor4D, { cos, sin }: { cos: tf.Tensor4D; sin: tf
   return withGradient([x], (save, x) => {
     save([cos, sin]);
     return {
-      value: tf.add(tf.mul(x, cos), tf.mul(rotateHalf(x, 1), sin)) as tf.Tensor4D,
-      // The transpose of the rotation. sin is equal in both halves, so it may be applied first.
-      gradFunc: (dy, [cos, sin]) => tf.add(tf.mul(dy, cos), rotateHalf(tf.mul(dy, sin), -1)),
+      value: rotated(x, cos, sin, 1),
+      gradFunc: (dy, [cos, sin]) => rotated(dy, cos!, sin!, -1),
     };
   });
 }
@@ -332,7 +344,8 @@ export function gatherRows(table: tf.Tensor2D | PartedWeight, indices: tf.Tensor
     save([indices]);
     return {
       value: tf.gather(table, indices) as tf.Tensor2D,
-      gradFunc: (dy, [indices]) => tf.scatterND(tf.reshape(indices, [-1, 1]), dy, shape),
+      gradFunc: (dy, [indices]) =>
+        isWebgpu() ? summedRows(indices!, dy, shape) : tf.scatterND(tf.reshape(indices!, [-1, 1]), dy, shape),
     };
   });
 }

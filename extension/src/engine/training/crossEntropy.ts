@@ -9,6 +9,9 @@ import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { headProduct, plainHead } from '../models/head.js';
 import { gatherRows } from '../models/ops.js';
 import type { Weight } from '../models/quantizedWeight.js';
+import { CROSS_ENTROPY, CROSS_ENTROPY_GRADIENT } from '../webgpu/kernels/crossEntropy.js';
+import { runKernel } from '../webgpu/kernels/register.js';
+import { isWebgpu } from '../webgpu/tfjsWebgpu.js';
 
 /**
  * Bytes of logits in memory at the same time: 512 rows of 49,152. With half as many, the head is read twice as often
@@ -49,7 +52,10 @@ export function labelRows({ labels, batchSize, sequenceLength }: Batch): LabelRo
  * @param logits [rows, vocab]
  * @param targets int32 [rows]
  */
-function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tensor1D; probabilities: tf.Tensor2D } {
+function rowProbabilities(
+  logits: tf.Tensor2D,
+  targets: tf.Tensor1D,
+): { losses: tf.Tensor1D; probabilities: tf.Tensor2D } {
   const [rows, vocab] = logits.shape;
   const starts = tf.mul(tf.range(0, rows, 1, 'int32'), tf.scalar(vocab, 'int32'));
   const ofTargets = tf.gather(tf.reshape(logits, [-1]), tf.add(starts, targets));
@@ -58,9 +64,18 @@ function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tens
   return { losses, probabilities };
 }
 
+/** Cross entropy of each row, [rows]. */
+function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
+  return isWebgpu() ? runKernel(CROSS_ENTROPY, { logits, targets }) : rowProbabilities(logits, targets).losses;
+}
+
 /** The same, with the losses' gradient with respect to the logits: the probabilities minus one at each row's target. */
 function rowGradients(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tensor1D; dLogits: tf.Tensor2D } {
-  const { losses, probabilities } = rowLosses(logits, targets);
+  if (isWebgpu()) {
+    const [losses, dLogits] = runKernel<tf.Tensor[]>(CROSS_ENTROPY_GRADIENT, { logits, targets });
+    return { losses: losses as tf.Tensor1D, dLogits: dLogits as tf.Tensor2D };
+  }
+  const { losses, probabilities } = rowProbabilities(logits, targets);
   if (!hasTensorflowOps()) {
     // Cast, since the wasm backend's oneHot returns integers whatever its dtype argument.
     const hot = tf.cast(tf.oneHot(targets, logits.shape[1]), 'float32');
@@ -203,7 +218,7 @@ export function score(
         const states = tf.gather(hidden, part(rows)) as tf.Tensor2D;
         const logits = model.logits(states, options, plain);
         const hits = tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32');
-        return [rowLosses(logits, labels).losses, tf.sum(tf.mul(hits, part(weights)))] as [tf.Tensor1D, tf.Scalar];
+        return [rowLosses(logits, labels), tf.sum(tf.mul(hits, part(weights)))] as [tf.Tensor1D, tf.Scalar];
       }),
     );
     losses.push(lossesOfChunk);

@@ -6,6 +6,7 @@ import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { frozenLayers, outputOfLowest } from '../models/frozenLayers.js';
 import type { Adapter } from '../peft/adapter.js';
 import { ADAM_W } from '../webgpu/kernels/adamW.js';
+import { globalNorm } from '../webgpu/kernels/globalNorm.js';
 import { runKernel } from '../webgpu/kernels/register.js';
 import { isWebgpu } from '../webgpu/tfjsWebgpu.js';
 import { checkpointedGradients, wholeGradients } from './backpropagation.js';
@@ -63,16 +64,25 @@ export function lossAndGradients(
   return { loss, gradients: byKey, tokenLosses };
 }
 
+/** The norm of all gradients together. */
+function normOf(gradients: Tensors): tf.Scalar {
+  const tensors = [...gradients.values()];
+  if (isWebgpu()) return globalNorm(tensors);
+  return tf.tidy(() => tf.sqrt(tf.addN(tensors.map(gradient => tf.sum(tf.square(gradient))))));
+}
+
+function clippingFactor(norm: tf.Scalar, maxNorm: number): tf.Scalar {
+  return tf.tidy(() => tf.minimum(tf.div(maxNorm, tf.add(norm, 1e-6)), 1));
+}
+
 /** The norm of all gradients together, and the gradients clipped to `maxNorm` (0: unchanged), like clip_grad_norm_. */
 export function clipByGlobalNorm(
   gradients: Tensors,
   maxNorm: number,
 ): { norm: tf.Scalar; clipped: Map<string, tf.Tensor> } {
-  const norm = tf.tidy(() =>
-    tf.sqrt(tf.addN([...gradients.values()].map(gradient => tf.sum(tf.square(gradient))))),
-  ) as tf.Scalar;
+  const norm = normOf(gradients);
   if (maxNorm === 0) return { norm, clipped: new Map(gradients) };
-  const factor = tf.tidy(() => tf.minimum(tf.div(maxNorm, tf.add(norm, 1e-6)), 1));
+  const factor = clippingFactor(norm, maxNorm);
   const clipped = new Map([...gradients].map(([key, gradient]) => [key, tf.mul(gradient, factor)]));
   factor.dispose();
   return { norm, clipped };
@@ -113,22 +123,38 @@ export function adamWScalars(
 
 /** One parameter's update as torch.optim.AdamW defines it (arXiv:1711.05101). */
 export function adamWUpdate(
-  { parameter, exp_avg, exp_avg_sq }: AdamWState,
+  state: AdamWState,
   gradient: tf.Tensor,
-  { stepSize, correction, decay }: AdamWScalars,
-  { beta1, beta2, epsilon, weightDecay }: AdamWConfig,
+  scalars: AdamWScalars,
+  config: AdamWConfig,
 ): AdamWState {
-  if (isWebgpu()) {
-    const inputs = { parameter, exp_avg, exp_avg_sq, gradient, stepSize, correction, decay };
-    const [updated, first, second] = runKernel<tf.Tensor[]>(ADAM_W, inputs, { beta1, beta2, epsilon });
-    return { parameter: updated!, exp_avg: first!, exp_avg_sq: second! };
-  }
+  if (isWebgpu()) return adamWKernel(state, gradient, stackedScalars(scalars, null), config);
+  const { parameter, exp_avg, exp_avg_sq } = state;
+  const { stepSize, correction, decay } = scalars;
+  const { beta1, beta2, epsilon, weightDecay } = config;
   const first = tf.add(tf.mul(exp_avg, beta1), tf.mul(gradient, 1 - beta1));
   const second = tf.add(tf.mul(exp_avg_sq, beta2), tf.mul(tf.square(gradient), 1 - beta2));
   const denominator = tf.add(tf.div(tf.sqrt(second), correction), epsilon);
   const decayed = weightDecay > 0 ? tf.mul(parameter, decay) : parameter;
   const update = tf.mul(tf.div(first, denominator), stepSize);
   return { parameter: tf.sub(decayed, update), exp_avg: first, exp_avg_sq: second };
+}
+
+/** The scalars as the kernel reads them. */
+function stackedScalars({ stepSize, correction, decay }: AdamWScalars, clipping: tf.Scalar | null): tf.Tensor {
+  // Those that are fed to a captured step have one dimension.
+  return tf.stack([stepSize, correction, decay, clipping ?? tf.scalar(1)].map(scalar => tf.reshape(scalar, [])));
+}
+
+function adamWKernel(
+  state: AdamWState,
+  gradient: tf.Tensor,
+  scalars: tf.Tensor,
+  { beta1, beta2, epsilon }: AdamWConfig,
+): AdamWState {
+  const inputs = { ...state, gradient, scalars };
+  const [parameter, first, second] = runKernel<tf.Tensor[]>(ADAM_W, inputs, { beta1, beta2, epsilon });
+  return { parameter: parameter!, exp_avg: first!, exp_avg_sq: second! };
 }
 
 /** The inputs of an update: the summed gradients of all micro-batches, and the state that they update. */
@@ -144,6 +170,14 @@ export function clippedUpdate(
   maxNorm: number,
   config: AdamWConfig,
 ): { norm: tf.Scalar; state: ReadonlyMap<string, AdamWState> } {
+  if (isWebgpu()) {
+    const norm = normOf(gradients);
+    const stacked = stackedScalars(scalars, maxNorm === 0 ? null : clippingFactor(norm, maxNorm));
+    const updated = [...state].map(
+      ([key, own]) => [key, adamWKernel(own, gradients.get(key)!, stacked, config)] as const,
+    );
+    return { norm, state: new Map(updated) };
+  }
   const { norm, clipped } = clipByGlobalNorm(gradients, maxNorm);
   const updated = [...state].map(([key, own]) => [key, adamWUpdate(own, clipped.get(key)!, scalars, config)] as const);
   return { norm, state: new Map(updated) };

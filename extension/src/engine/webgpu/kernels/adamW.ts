@@ -11,10 +11,8 @@ export interface AdamWInputs {
   exp_avg: tf.Tensor;
   exp_avg_sq: tf.Tensor;
   gradient: tf.Tensor;
-  /** Scalars: learning rate / (1 - beta1^t), sqrt(1 - beta2^t), 1 - learning rate * weight decay. */
-  stepSize: tf.Tensor;
-  correction: tf.Tensor;
-  decay: tf.Tensor;
+  /** [4]: learning rate / (1 - beta1^t), sqrt(1 - beta2^t), 1 - learning rate * weight decay, the factor that clips the gradient. */
+  scalars: tf.Tensor;
 }
 
 export interface AdamWAttributes {
@@ -38,7 +36,7 @@ const shader: Shader = {
   )}
   ${ELEMENT_MAIN}
     if (index >= params.count) { return; }
-    let g = gradient[index];
+    let g = gradient[index] * scalars[3];
     let m = first[index] * params.beta1 + g * params.oneMinusBeta1;
     let v = second[index] * params.beta2 + g * g * params.oneMinusBeta2;
     let update = m / (sqrt(v) / scalars[1] + params.epsilon) * scalars[0];
@@ -50,18 +48,15 @@ const shader: Shader = {
 
 /** The new parameter and moments, of the parameter's shape. */
 export function adamW(inputs: AdamWInputs, { beta1, beta2, epsilon }: AdamWAttributes): tf.TensorInfo[] {
-  const { parameter, exp_avg, exp_avg_sq, gradient, stepSize, correction, decay } = inputs;
+  const { parameter, exp_avg, exp_avg_sq, gradient, scalars } = inputs;
   const outputs = [parameter, exp_avg, exp_avg_sq].map(({ shape }) => output(shape));
   const count = tf.util.sizeFromShape(parameter.shape);
-  // One binding instead of three: a shader may have only eight on some devices.
-  const scalars = tf.stack([stepSize, correction, decay].map(scalar => tf.reshape(scalar, [])));
   dispatch(shader, {
     outputs,
     inputs: [parameter, exp_avg, exp_avg_sq, gradient, scalars],
     parameters: [u32(count), f32(beta1), f32(1 - beta1), f32(beta2), f32(1 - beta2), f32(epsilon)],
     workgroups: workgroupsFor(count),
   });
-  scalars.dispose();
   return outputs;
 }
 

@@ -13,7 +13,24 @@ export function register<Inputs, Attributes>(
   });
 }
 
-/** Runs a kernel by its name; not recorded for differentiation. */
+/**
+ * The gradient of a kernel with one output. Unlike that of `withGradient` (models/ops.ts), it is computed only for those inputs that
+ * lead to something that trains.
+ * @param inputsToSave names of the inputs that `gradients` gets as `saved`
+ */
+export function registerGradient<Attributes>(
+  kernelName: string,
+  inputsToSave: string[],
+  gradients: (dy: tf.Tensor, saved: tf.Tensor[], attributes: Attributes) => Record<string, () => tf.Tensor>,
+): void {
+  tf.registerGradient({
+    kernelName,
+    inputsToSave,
+    gradFunc: (dy, saved, attrs) => gradients(dy as tf.Tensor, saved, attrs as Attributes),
+  });
+}
+
+/** Runs a kernel by its name; recorded for differentiation if it has a gradient. */
 export function runKernel<Result extends tf.Tensor | tf.Tensor[]>(
   kernelName: string,
   inputs: object,
