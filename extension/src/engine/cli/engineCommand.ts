@@ -1,4 +1,4 @@
-// `tunewright engine install|status|speed`: options, progress and text. Registered by program.ts; the work is done in install/,
+// `tunewright engine install|status|speed|bench`: options, progress and text. Registered by program.ts; the work is done in install/,
 // backend/ and estimate/.
 import { Option, type Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
@@ -10,6 +10,7 @@ import { machineSpeed, type MachineSpeed } from '../estimate/machineSpeed.js';
 import type { GpuAdapter } from '../../protocol/engineStatus.js';
 import { findNvidiaGpus } from '../machine/machine.js';
 import type { InstallProgress } from '../install/progress.js';
+import { registerBenchCommand } from './benchCommand.js';
 import { threadCount } from './engineOptions.js';
 import { interruptible } from './failure.js';
 import { printAnswer, printJson, printNote, progressBar } from './print.js';
@@ -55,6 +56,7 @@ export function registerEngineCommand(program: Command): void {
     .action(async ({ threads, json }: { threads?: number; json?: boolean }) => {
       printAnswer(await machineSpeed(threads ?? null), json, describeSpeed);
     });
+  registerBenchCommand(engine);
 }
 
 async function install({ json, ...options }: InstallArguments): Promise<void> {
