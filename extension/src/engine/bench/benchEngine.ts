@@ -2,6 +2,7 @@
 // published shapes, decoding. Called by `engine bench`; random weights, so nothing is downloaded.
 import * as tf from '@tensorflow/tfjs-core';
 import { CodedError } from '../../core/codedError.js';
+import { InputError } from '../../core/inputError.js';
 import type { BenchAnswer, BenchRow } from '../../protocol/benchAnswer.js';
 import type { Backend } from '../backend/backend.js';
 import { capacityFor, Batch } from '../generation/batch.js';
@@ -51,8 +52,11 @@ const MEASUREMENTS: readonly Measurement[] = [
 
 export const BENCH_ROWS: readonly string[] = MEASUREMENTS.map(({ id }) => id);
 
-/** @throws CodedError if the device computes other losses than it should */
+/** @throws CodedError if the device computes other losses than it should; InputError if no row is chosen */
 export async function benchEngine({ backend, embedded, only, onRow, signal }: BenchOptions): Promise<BenchAnswer> {
+  const chosen = MEASUREMENTS.filter(({ id }) => !only || only.some(part => id.includes(part)));
+  if (chosen.length === 0)
+    throw new InputError('no row has this in its name', { key: '--only', hint: `There are: ${BENCH_ROWS.join('; ')}` });
   const { difference } = await tenSteps(embedded);
   if (!(difference <= TOLERANCE))
     throw new CodedError(
@@ -61,8 +65,7 @@ export async function benchEngine({ backend, embedded, only, onRow, signal }: Be
       { hint: 'Update the driver, or use engine.backend "tensorflow".' },
     );
   const rows: BenchRow[] = [];
-  for (const { id, measure } of MEASUREMENTS) {
-    if (only && !only.some(part => id.includes(part))) continue;
+  for (const { id, measure } of chosen) {
     signal?.throwIfAborted();
     const before = tf.memory().numTensors;
     let row: BenchRow;

@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { bytes, figure } from '../../core/units.js';
 import type { BenchAnswer, BenchRow } from '../../protocol/benchAnswer.js';
 import { BENCH_ROWS, benchEngine } from '../bench/benchEngine.js';
+import { writeFileAtomically } from '../files/atomicFile.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { interruptible } from './failure.js';
@@ -11,6 +12,7 @@ import { progressDisplay } from './progressDisplay.js';
 
 interface BenchFlags extends EngineFlags {
   only?: string[];
+  out?: string;
   json?: boolean;
 }
 
@@ -25,8 +27,9 @@ export function registerBenchCommand(engine: Command): void {
       )
       .addOption(new Option('--only <part...>', `rows whose name has this: ${BENCH_ROWS.join('; ')}`)),
   )
+    .option('--out <file>', 'also write the JSON object to a file')
     .option('--json', 'print one JSON object')
-    .action(async ({ only, json, ...flags }: BenchFlags) => {
+    .action(async ({ only, out, json, ...flags }: BenchFlags) => {
       const reporter = progressDisplay();
       await interruptible(async signal => {
         const onDisk = await openModelFiles(EMBEDDED, '.', reporter);
@@ -43,6 +46,7 @@ export function registerBenchCommand(engine: Command): void {
         });
         model.dispose();
         onDisk.files.close();
+        if (out) writeFileAtomically(out, append => append(Buffer.from(`${JSON.stringify(answer, null, 2)}\n`)));
         printAnswer(answer, json, describeBench);
       });
     });
