@@ -48,6 +48,7 @@ export const startedEventSchema = z.object({
     library: z.string().describe('TensorFlow’s version, or that of tfjs’s backend'),
     device: z.string(),
     threads: z.int(),
+    reason: z.string().optional().describe('Why `auto` chose the backend, where both a CPU and a GPU could be used'),
   }),
   model: z.string(),
   peft_type: z.string(),

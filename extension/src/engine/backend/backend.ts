@@ -7,6 +7,8 @@ export interface Backend {
   /** Such as `CPU (AMD EPYC)`, `GPU (CUDA)` or `GPU (Apple M2, metal)`. */
   device: string;
   threads: number;
+  /** Why `auto` took it, where it had a choice. */
+  reason?: string;
 }
 
 /** Whether the backend can capture a step, and compute with weights in few bits; wasm has neither. */

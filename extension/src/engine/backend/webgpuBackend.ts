@@ -46,6 +46,9 @@ function asInBrowser<T>(gpu: object, f: () => T): T {
   }
 }
 
+/** tfjs's MatMulProgramType.MatMulPackedProgram: tiles in workgroup memory. */
+const PACKED_PRODUCT = 3;
+
 /** Commands that are recorded before they are submitted. */
 const COMMANDS_PER_SUBMIT = 256;
 
@@ -58,6 +61,8 @@ function adapt(backend: WebgpuBackend, memory: GpuMemory, errors: DeviceErrors):
   backend.bufferManager = memory;
   backend.commandQueueOwnedIds = { has: () => false, add: () => {} };
   tf.env().set('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE', COMMANDS_PER_SUBMIT);
+  // Its product for small results adds with atomics, in any order: a resumed run would end with other bits.
+  tf.env().set('WEBGPU_MATMUL_PROGRAM_TYPE', PACKED_PRODUCT);
   backend.submitQueue = () => {
     backend.device.queue.submit([backend.commandEncoder!.finish()]);
     backend.commandEncoder = null;

@@ -46,7 +46,11 @@ export function architectureLike(shape: ShapeName): Architecture {
 
 /** The caller disposes it. */
 export function modelLike(shape: ShapeName, settings: UsedWeights): CausalLm {
-  const architecture = architectureLike(shape);
+  return randomModel(architectureLike(shape), settings);
+}
+
+/** The caller disposes it. */
+export function randomModel(architecture: Architecture, settings: UsedWeights): CausalLm {
   const stored = architecture.parameters.map(({ shape }) => ({ byteLength: 4 * sizeOf(shape) }));
   const layouts = weightLayouts(architecture, stored, settings);
   const bits = bitStream();

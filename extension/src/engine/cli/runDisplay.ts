@@ -116,7 +116,7 @@ function startedText(event: EventOf<'started'>): string {
   const { engine, trainable_parameters: trainable, total_parameters: total, resumed_from_step: from } = event;
   return [
     `${event.name}: ${event.model}, ${event.peft_type}`,
-    `  engine   ${engine.backend} ${engine.library}, ${engine.device}, ${engine.threads} threads`,
+    `  engine   ${engine.backend} ${engine.library}, ${engine.device}, ${engine.threads} threads${engine.reason ? ` (${engine.reason})` : ''}`,
     `  trains   ${count(trainable)} of ${count(total)} parameters (${percent(trainable / total)})`,
     `  rows     ${count(event.train_rows)} for training, ${count(event.validation_rows)} for validation`,
     `  steps    ${count(event.total_steps)}${from ? `, resumed from ${from}` : ''}`,

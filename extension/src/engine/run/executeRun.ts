@@ -187,6 +187,7 @@ function startedEvent(
       library: backend.libraryVersion,
       device: backend.device,
       threads: backend.threads,
+      reason: backend.reason,
     },
     model: config.model,
     peft_type: adapter.method.peftType,

@@ -5,7 +5,6 @@ import { withinTime } from '../../system/boundedWork.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { EngineConfig, UsedWeights } from '../../protocol/engineConfig.js';
 import type { Backend } from '../backend/backend.js';
-import { openBackend } from '../backend/openBackend.js';
 import { collectGarbage } from '../machine/processMemory.js';
 import { namesIn } from '../../system/regularFile.js';
 import type { ModelFiles } from '../files/tensorSource.js';
@@ -16,6 +15,7 @@ import { architectureOfFiles, findTensor, findTensors, loadModel, type LoadOptio
 import { weightLayouts, type WeightLayouts } from '../models/weightLayouts.js';
 import type { TensorSpec } from '../peft/method.js';
 import { resolveModel } from '../hub/resolveModel.js';
+import { openDevice } from './openDevice.js';
 import type { Reporter } from './reporter.js';
 import { usableWeights } from './weightSettings.js';
 
@@ -88,7 +88,7 @@ export async function openModel(
   engine: Omit<EngineConfig, 'compile' | 'adapter'> & Partial<Pick<EngineConfig, 'adapter'>>,
   reporter: Reporter,
 ): Promise<OpenedModel> {
-  const backend = await openBackend({ ...engine, onWarning: reporter.warn });
+  const backend = await openDevice(onDisk.files, engine, reporter);
   return loadOnto(backend, onDisk, reporter, {
     settings: await usableWeights(engine, { ...engine, backend, method: null, reporter }),
   });

@@ -4,7 +4,6 @@ import { isFull } from '../backend/backend.js';
 import { InputError } from '../../core/inputError.js';
 import { bytes } from '../../core/units.js';
 import type { SessionSettings } from '../../protocol/sessionMessages.js';
-import { openBackend } from '../backend/openBackend.js';
 import { inferenceBytes } from '../estimate/estimateRun.js';
 import { CACHE_BYTES } from '../generation/scheduler.js';
 import { Session } from '../generation/session.js';
@@ -13,6 +12,7 @@ import { usablePositions } from '../models/rotaryTables.js';
 import { openTrained } from './attachMethod.js';
 import { layoutsOf, loadOnto, openModelFiles } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
+import { openDevice } from './openDevice.js';
 import type { Reporter } from './reporter.js';
 import { usableWeights } from './weightSettings.js';
 
@@ -58,7 +58,7 @@ async function open(
     const saved = openTrained(path, base.architecture, { files: base.files, onWarning: reporter.warn });
     return { name, saved: owned.own(saved, opened => opened.close()) };
   });
-  const backend = await openBackend({ ...settings, onWarning: reporter.warn });
+  const backend = await openDevice(base.files, settings, reporter);
   const weights = await usableWeights(settings, { ...settings, backend, method: null, reporter });
   const { architecture } = base;
   checkFits(

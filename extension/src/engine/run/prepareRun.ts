@@ -3,7 +3,6 @@
 import type { EncodedExample } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import type { Backend } from '../backend/backend.js';
-import { openBackend } from '../backend/openBackend.js';
 import type { ExcludedRows } from '../data/quarantine.js';
 import { createRng, type Rng } from '../data/rng.js';
 import { estimateRun, type Estimate } from '../estimate/estimateRun.js';
@@ -32,6 +31,7 @@ import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { layoutsOf, loadOnto, openModelFiles, startOnDisk } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
+import { openDevice } from './openDevice.js';
 import type { Reporter } from './reporter.js';
 import { modelReference, resumedRun } from './resolvedRun.js';
 import { checkPrompts, compiles, lengthLimit, warnOfReducedLength } from './runChecks.js';
@@ -132,7 +132,7 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
     checkInputs(resumePoint.state, inputs, contentHash, { model: onDisk.files.path, warn: reporting.warn });
   } else if (resume) reporting.warn('started_anew', 'the run has no checkpoint yet, so it starts from the beginning');
 
-  const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
+  const backend = await openDevice(onDisk.files, config.engine, reporting);
   const compile = compiles(run, backend);
   const { threads } = config.engine;
   const use = { backend, method: attached.method, reporter: reporting, threads };
