@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { after } from '../capture/ordering.js';
+import { ATTENTION, ATTENTION_GRADIENT } from '../webgpu/kernels/attention.js';
 import { summedRows } from '../webgpu/kernels/gatherGradient.js';
 import { LAYER_NORM, RMS_NORM } from '../webgpu/kernels/norms.js';
 import { ROTATION, type RotationAttributes } from '../webgpu/kernels/rotation.js';
@@ -278,7 +279,7 @@ class AttentionBlocks {
  * @param bias [batch, 1, 1, seq, keys], 0 for visible keys and a large negative number for masked ones; later keys must
  *   be masked
  * @param scale of the scores
- * @param keepsProbabilities keep the probabilities for the gradient instead
+ * @param keepsProbabilities keep the probabilities for the gradient instead; not on WebGPU
  * @returns [batch, heads, seq, headDim]
  */
 export function attention(
@@ -289,6 +290,7 @@ export function attention(
   scale: number,
   keepsProbabilities = false,
 ): tf.Tensor4D {
+  if (isWebgpu()) return fusedAttention(q, k, v, bias, scale);
   const parts = new AttentionBlocks(q.shape, k.shape[1], k.shape[2], scale);
   const { blocks } = parts;
   return withGradient([q, k, v], (save, q, k, v) => {
@@ -327,6 +329,19 @@ export function attention(
         }
         return [parts.joined(dQ), dK!, dV!];
       },
+    };
+  });
+}
+
+/** The same on WebGPU, where one kernel computes it without the probabilities in memory. */
+function fusedAttention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, bias: tf.Tensor, scale: number): tf.Tensor4D {
+  return withGradient([q, k, v], (save, q, k, v) => {
+    const [value, logSums] = runKernel<tf.Tensor[]>(ATTENTION, { q, k, v, bias }, { scale });
+    save([q, k, v, bias, value!, logSums!]);
+    return {
+      value: value as tf.Tensor4D,
+      gradFunc: (dy, [q, k, v, bias, value, logSums]) =>
+        runKernel<tf.Tensor[]>(ATTENTION_GRADIENT, { q, k, v, bias, value, logSums, dy }, { scale }),
     };
   });
 }

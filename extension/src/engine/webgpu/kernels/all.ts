@@ -1,6 +1,7 @@
 // All kernels of the WebGPU backend beyond tfjs's own. Called once, by backend/webgpuBackend.ts.
 import { registerActivations } from './activation.js';
 import { registerAdamW } from './adamW.js';
+import { registerAttention } from './attention.js';
 import { registerBlocks } from './blocks.js';
 import { registerCrossEntropy } from './crossEntropy.js';
 import { registerGatherGradient } from './gatherGradient.js';
@@ -15,6 +16,7 @@ export function registerKernels(): void {
   replaceKernels();
   registerActivations();
   registerAdamW();
+  registerAttention();
   registerBlocks();
   registerCrossEntropy();
   registerGatherGradient();
