@@ -84,6 +84,8 @@ function times(x: tf.Tensor2D, weight: PartedWeight, transposed: boolean): tf.Te
  * previous one has been multiplied. For hand-written gradients: nothing is recorded for differentiation.
  */
 export function pieceProduct(x: tf.Tensor2D, weight: PartedWeight, transposed: boolean): tf.Tensor2D {
+  const direct = weight.directProduct(x, transposed);
+  if (direct) return direct;
   const { rows, pieceRows } = weight;
   if (rows <= pieceRows) return rowProduct(x, weight.dense(), transposed);
   const products: tf.Tensor2D[] = [];

@@ -28,5 +28,10 @@ export abstract class PartedWeight {
   /** x W of the stored matrix W, or x Wᵀ with `transposed`, operands rounded to bfloat16. Only if `direct`, or of that precision. */
   abstract roundedProduct(x: tf.Tensor2D, transposed: boolean): tf.Tensor2D;
 
+  /** The same in float32, by a kernel that reads what is held; null where there is none. */
+  directProduct(_x: tf.Tensor2D, _transposed: boolean): tf.Tensor2D | null {
+    return null;
+  }
+
   abstract dispose(): void;
 }

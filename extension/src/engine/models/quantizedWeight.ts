@@ -10,6 +10,8 @@ import {
 } from '../capture/blockKernels.js';
 import { after } from '../capture/ordering.js';
 import { blockShapes, type BlockFormatName, type WeightBlocks } from '../files/weightBlocks.js';
+import { BLOCK_MAT_MUL, type BlockMatMulAttributes } from '../webgpu/kernels/product.js';
+import { isWebgpu } from '../webgpu/tfjsWebgpu.js';
 import { PartedWeight } from './partedWeight.js';
 import { TransposedWeight } from './transposedWeight.js';
 
@@ -74,6 +76,13 @@ export class QuantizedWeight extends PartedWeight {
     const { format, shape } = this.layout;
     const attributes: BlockProductAttributes = { format, columns: shape[1], transposed };
     return run(BLOCK_PRODUCT, { x, ...named(this.words) }, attributes);
+  }
+
+  override directProduct(x: tf.Tensor2D, transposed: boolean): tf.Tensor2D | null {
+    if (!isWebgpu()) return null;
+    const { format, shape } = this.layout;
+    const attributes: BlockMatMulAttributes = { format, columns: shape[1], transposed };
+    return run(BLOCK_MAT_MUL, { x, ...named(this.words) }, attributes);
   }
 
   dense(): tf.Tensor2D {

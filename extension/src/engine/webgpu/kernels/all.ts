@@ -7,6 +7,7 @@ import { registerCrossEntropy } from './crossEntropy.js';
 import { registerGatherGradient } from './gatherGradient.js';
 import { registerGlobalNorm } from './globalNorm.js';
 import { registerNorms } from './norms.js';
+import { registerProduct } from './product.js';
 import { replaceKernels } from './replaced.js';
 import { registerRotation } from './rotation.js';
 import { registerStatelessUniform } from './statelessUniform.js';
@@ -22,6 +23,7 @@ export function registerKernels(): void {
   registerGatherGradient();
   registerGlobalNorm();
   registerNorms();
+  registerProduct();
   registerRotation();
   registerStatelessUniform();
   registerWriteRows();

@@ -1,4 +1,4 @@
-// Registers a kernel of our own with tfjs, for the WebGPU backend.
+// Registers kernels of our own with tfjs, for the WebGPU backend, or in place of its own.
 import * as tf from '@tensorflow/tfjs-core';
 import { WEBGPU } from '../tfjsWebgpu.js';
 
@@ -11,6 +11,16 @@ export function register<Inputs, Attributes>(
     backendName: WEBGPU,
     kernelFunc: ({ inputs, attrs }) => run(inputs as Inputs, attrs as Attributes),
   });
+}
+
+/** Replaces tfjs's kernel; `original` is what it replaces. */
+export function replace(
+  kernelName: string,
+  kernel: (original: tf.KernelFunc, args: Parameters<tf.KernelFunc>[0]) => ReturnType<tf.KernelFunc>,
+): void {
+  const original = tf.getKernel(kernelName, WEBGPU).kernelFunc;
+  tf.unregisterKernel(kernelName, WEBGPU);
+  tf.registerKernel({ kernelName, backendName: WEBGPU, kernelFunc: args => kernel(original, args) });
 }
 
 /**

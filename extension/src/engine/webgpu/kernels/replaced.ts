@@ -2,17 +2,8 @@
 // float32, which rounds the words of a matrix in blocks.
 import * as tf from '@tensorflow/tfjs-core';
 import { bindingsOf, dispatch, ELEMENT_MAIN, emptied, output, u32, workgroupsFor, type Shader } from '../shader.js';
-import { WEBGPU, type WebgpuBackend } from '../tfjsWebgpu.js';
-
-/** Replaces tfjs's kernel; `original` is what it replaces. */
-function replace(
-  kernelName: string,
-  kernel: (original: tf.KernelFunc, args: Parameters<tf.KernelFunc>[0]) => ReturnType<tf.KernelFunc>,
-): void {
-  const original = tf.getKernel(kernelName, WEBGPU).kernelFunc;
-  tf.unregisterKernel(kernelName, WEBGPU);
-  tf.registerKernel({ kernelName, backendName: WEBGPU, kernelFunc: args => kernel(original, args) });
-}
+import type { WebgpuBackend } from '../tfjsWebgpu.js';
+import { replace } from './register.js';
 
 export function replaceKernels(): void {
   // tfjs binds every summand at once, whatever the device's limit.
