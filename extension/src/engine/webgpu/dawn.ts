@@ -2,6 +2,7 @@
 // Needs nothing but the GPU's own Vulkan, Metal or D3D12 driver.
 import { InputError } from '../../core/inputError.js';
 import { findDawn } from '../install/dawnPackage.js';
+import { mayHaveGpu } from '../machine/machine.js';
 import { requirePackage } from '../install/tfjsNodePackage.js';
 import type { GpuAdapter } from '../../protocol/engineStatus.js';
 
@@ -25,6 +26,8 @@ function loadDawn(): Dawn {
   if (path === null) throw new InputError('WebGPU is not installed', { ...UNUSABLE, hint: `Run: ${INSTALL}` });
   // Chromium's SwiftShader refuses to start without it, on machines without a desktop.
   if (process.platform === 'linux') process.env.XDG_RUNTIME_DIR ??= '/tmp';
+  // Mesa's software driver, which Dawn refuses with a warning on standard error.
+  process.env.VK_LOADER_DRIVERS_DISABLE ??= '*lvp*';
   try {
     loaded = requirePackage(path) as Dawn;
   } catch (error) {
@@ -82,8 +85,12 @@ export async function listGpuAdapters(): Promise<GpuAdapter[]> {
   return adapters;
 }
 
-/** The first GPU that isn't software; null if there is none. @throws as {@link listGpuAdapters} */
+/**
+ * The first GPU that isn't software; null if there is none. Dawn is loaded only where there may be one.
+ * @throws as {@link listGpuAdapters}
+ */
 export async function findRealGpu(): Promise<GpuAdapter | null> {
+  if (!mayHaveGpu()) return null;
   return (await listGpuAdapters()).find(({ type }) => type !== 'software') ?? null;
 }
 
