@@ -93,10 +93,3 @@ export async function findNvidiaGpus(): Promise<string[]> {
   if (listed) return listed.split('\n').filter(line => line.startsWith('GPU '));
   return existsSync('/dev/nvidia0') ? ['NVIDIA GPU (/dev/nvidia0)'] : [];
 }
-
-/** Whether a driver may find a GPU: on Linux, whether the kernel has a device for one. Loads nothing. */
-export function mayHaveGpu(): boolean {
-  if (process.platform !== 'linux') return true;
-  // Cards, NVIDIA's own driver, and the GPU of Windows under WSL.
-  return ['/dev/dri', '/dev/nvidiactl', '/dev/dxg'].some(path => existsSync(path));
-}
