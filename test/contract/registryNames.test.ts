@@ -34,6 +34,7 @@ const registries: Registry[] = [
     folder: 'extension/src/engine/models/families/',
     names: modelFamilies.map(({ modelType }) => modelType),
     others: {
+      'extension/src/engine/bench/shapedModel.ts': 'a published model’s config.json',
       'extension/src/engine/files/ggufNames.ts': 'GGUF’s names of architectures, and their families',
       'extension/src/engine/files/ggufConfig.ts': 'GGUF’s names of architectures',
       'extension/src/engine/files/ggufTokenizer.ts': 'GGUF’s names of architectures and tokenizers',

@@ -5,7 +5,7 @@ import { makeBatch } from '../data/batches.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { Adapter } from '../peft/adapter.js';
 import { AttachedMethod } from '../peft/attachedMethod.js';
-import { peftMethod } from '../peft/registry.js';
+import { lora } from '../peft/lora.js';
 import { AdamW } from '../training/adamW.js';
 import { CapturedStep } from '../training/capturedStep.js';
 import { defaultObjective } from '../training/objectives/registry.js';
@@ -29,8 +29,7 @@ export class LoraTraining {
   private done = 0;
 
   constructor(model: CausalLm, { batchSize, tokens, dropout = 0, learningRate = 1e-4 }: LoraTrainingOptions) {
-    const method = peftMethod('LORA')!;
-    const attached = new AttachedMethod(method, method.schema.parse({ lora_dropout: dropout }), model.architecture);
+    const attached = new AttachedMethod(lora, lora.schema.parse({ lora_dropout: dropout }), model.architecture);
     this.adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng('bench adapter') });
     this.optimizer = new AdamW(this.adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 });
     const training = { objective: defaultObjective, model, adapter: this.adapter };

@@ -105,7 +105,7 @@ async function unpack(archive: string, folder: string, signal: AbortSignal | und
 
 /** In a process of its own, which a library for another C library may end. @throws SourceError if it can't be loaded */
 async function checkLoads(addon: string, signal: AbortSignal | undefined): Promise<void> {
-  const load = 'try { require(process.argv[1]) } catch (e) { console.error(e.message); process.exit(1) }';
+  const load = 'try { require(process.argv[1]) } catch (e) { require("fs").writeSync(2, e.message); process.exit(1) }';
   try {
     await runCommand(process.execPath, ['-e', load, addon], { signal });
   } catch (error) {

@@ -50,6 +50,7 @@ describe('readRunFile', () => {
     });
     expect(config.engine).toEqual({
       backend: 'auto',
+      adapter: null,
       compile: 'auto',
       threads: null,
       base_weights: 'float32',
