@@ -17,7 +17,7 @@ const PIECED_ROWS = 2048;
 /** The head for products with `rows` states; in a captured step, a dense copy is made only after `before`. */
 export function plainHead(head: Weight, rows: number, before: tf.Tensor): PlainHead {
   const inPieces = rows <= PIECED_ROWS;
-  return head instanceof PartedWeight && (head.direct || (inPieces && !head.transposed))
+  return head instanceof PartedWeight && (head.direct || head.isTooLarge || (inPieces && !head.transposed))
     ? head
     : denseOf<tf.Tensor2D>(head, before);
 }

@@ -5,10 +5,13 @@ import { InputError } from '../../core/inputError.js';
 import type { UsedWeights } from '../../protocol/engineConfig.js';
 import { piecesOf, sameValues, type ModelFiles, type StoredTensor } from '../files/tensorSource.js';
 import { WeightBlocks } from '../files/weightBlocks.js';
-import type { Architecture, ParameterSpec } from './architecture.js';
+import { sizeOf, type Architecture, type ParameterSpec } from './architecture.js';
 import { CausalLm } from './causalLm.js';
 import { QuantizedWeight, uploaded, type Weight, type WeightLayout } from './quantizedWeight.js';
 import { architectureOf, configWarnings, type ModelWarning } from './registry.js';
+import type { GpuMemory } from '../webgpu/gpuMemory.js';
+import { isWebgpu, webgpuBackend } from '../webgpu/tfjsWebgpu.js';
+import { SplitWeight } from './splitWeight.js';
 import { StoredWeight } from './storedWeight.js';
 import { TransposedWeight } from './transposedWeight.js';
 import { weightLayouts } from './weightLayouts.js';
@@ -21,6 +24,8 @@ export interface LoadOptions {
   settings?: UsedWeights;
   /** Hold the matrices that aren't quantized as [in, out], which is faster for few rows. */
   transposed?: boolean;
+  /** Bytes of a tensor that the backend can hold; larger matrices are split. */
+  largestTensor?: number;
   onProgress?: (done: number, total: number) => void;
   onWarning?: (code: string, message: string) => void;
 }
@@ -65,7 +70,7 @@ function stateOf({ place: { file = '', key } }: StoredTensor): string {
  */
 export function loadModel(
   files: ModelFiles,
-  { settings = FLOAT32, transposed = false, onProgress, onWarning }: LoadOptions = {},
+  { settings = FLOAT32, transposed = false, largestTensor = largestBytes(), onProgress, onWarning }: LoadOptions = {},
 ): CausalLm {
   const architecture = architectureOfFiles(files);
   const stored = findTensors(files, architecture);
@@ -77,6 +82,7 @@ export function loadModel(
     const layout = layouts.get(name);
     const tensor = stored[i]!;
     const read = (): Weight => {
+      if (shape.length === 2 && 4 * sizeOf(shape) > largestTensor) return readSplit(tensor, largestTensor);
       const values = uploaded(tensor.readFloat32(), [...shape], 'float32');
       return transposed && transposable.has(name) ? TransposedWeight.of(values as tf.Tensor2D) : values;
     };
@@ -111,6 +117,21 @@ class StoredWeights extends Map<string, Weight> {
     const { shape, tensor } = found;
     return shape.length === 2 ? new StoredWeight(tensor) : uploaded(tensor.readFloat32(), [...shape], 'float32');
   }
+}
+
+function largestBytes(): number {
+  return isWebgpu() ? (webgpuBackend().bufferManager as GpuMemory).largestBytes : Infinity;
+}
+
+function readSplit(tensor: StoredTensor, most: number): SplitWeight {
+  const [rows, columns] = tensor.shape as [number, number];
+  const size = Math.floor(most / (4 * columns));
+  const parts: tf.Tensor2D[] = [];
+  for (let row = 0; row < rows; row += size) {
+    const count = Math.min(size, rows - row);
+    parts.push(uploaded(tensor.readRows(row, count), [count, columns], 'float32') as tf.Tensor2D);
+  }
+  return new SplitWeight(parts, rows);
 }
 
 /** The file's own blocks if they have the format, else its values, quantized piece by piece. */

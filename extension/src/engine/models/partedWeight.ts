@@ -1,5 +1,5 @@
 // A frozen matrix that isn't held as a tensor: each use makes the values of the rows that it needs, and frees them.
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type { UsedWeights } from '../../protocol/engineConfig.js';
 
 export abstract class PartedWeight {
@@ -22,8 +22,28 @@ export abstract class PartedWeight {
   /** `size` rows of the stored matrix from `start` on, [size, columns]. */
   abstract densePiece(start: number, size: number): tf.Tensor2D;
 
+  /** Whether it must never be made dense as a whole. */
+  readonly isTooLarge: boolean = false;
+
   /** These rows of the stored matrix, [indices, columns]. */
-  abstract denseRows(indices: tf.Tensor1D): tf.Tensor2D;
+  denseRows(indices: tf.Tensor1D): tf.Tensor2D {
+    const { rows, pieceRows } = this;
+    let result: tf.Tensor2D | null = null;
+    for (let first = 0; first < rows; first += pieceRows) {
+      const count = Math.min(pieceRows, rows - first);
+      const next: tf.Tensor2D = tf.tidy(() => {
+        const within = tf.sub(indices, tf.scalar(first, 'int32'));
+        const last = tf.scalar(count - 1, 'int32');
+        const isHere = tf.logicalAnd(tf.greaterEqual(within, tf.scalar(0, 'int32')), tf.lessEqual(within, last));
+        const index = tf.minimum(tf.maximum(within, tf.scalar(0, 'int32')), last);
+        const found = tf.gather(this.densePiece(first, count), index);
+        return result ? tf.where(tf.expandDims(isHere, 1), found, result) : found;
+      });
+      (result as tf.Tensor2D | null)?.dispose();
+      result = next;
+    }
+    return result!;
+  }
 
   /** x W of the stored matrix W, or x Wᵀ with `transposed`, operands rounded to bfloat16. Only if `direct`, or of that precision. */
   abstract roundedProduct(x: tf.Tensor2D, transposed: boolean): tf.Tensor2D;

@@ -94,7 +94,7 @@ export class QuantizedWeight extends PartedWeight {
     return this.dequantized(this.words.map(words => tf.slice(words, start, size)));
   }
 
-  denseRows(indices: tf.Tensor1D): tf.Tensor2D {
+  override denseRows(indices: tf.Tensor1D): tf.Tensor2D {
     return this.dequantized(this.words.map(words => tf.gather(words, indices)));
   }
 

@@ -36,23 +36,6 @@ export class StoredWeight extends PartedWeight {
     return this.matrix(this.tensor.readRows(start, size));
   }
 
-  denseRows(indices: tf.Tensor1D): tf.Tensor2D {
-    const [rows, columns] = this.tensor.shape;
-    let result = tf.zeros<tf.Rank.R2>([indices.shape[0], columns]);
-    for (const { first, count } of rowPieces(rows, columns)) {
-      const next = tf.tidy(() => {
-        const within = tf.sub(indices, tf.scalar(first, 'int32'));
-        const last = tf.scalar(count - 1, 'int32');
-        const isHere = tf.logicalAnd(tf.greaterEqual(within, tf.scalar(0, 'int32')), tf.lessEqual(within, last));
-        const index = tf.minimum(tf.maximum(within, tf.scalar(0, 'int32')), last);
-        return tf.where(tf.expandDims(isHere, 1), tf.gather(this.densePiece(first, count), index), result);
-      });
-      result.dispose();
-      result = next;
-    }
-    return result;
-  }
-
   roundedProduct(): never {
     throw new Error('a stored weight is multiplied in float32');
   }

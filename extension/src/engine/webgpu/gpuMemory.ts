@@ -26,6 +26,12 @@ export class GpuMemory implements BufferManager {
     private readonly name: string,
   ) {}
 
+  /** Bytes of the largest tensor that a shader can be given. */
+  get largestBytes(): number {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  }
+
   /**
    * @param size bytes
    * @throws CodedError if it is more than the device allows
@@ -33,7 +39,7 @@ export class GpuMemory implements BufferManager {
   acquireBuffer(size: number, usage: number, mappedAtCreation = false, reuse = true): GPUBuffer {
     const { recording } = this;
     const storage = (usage & GPUBufferUsage.STORAGE) !== 0;
-    const bytes = storage ? sizeClass(size) : size;
+    const bytes = storage ? Math.min(sizeClass(size), Math.max(size, this.largestBytes)) : size;
     if (storage) this.checkSize(size);
     if (recording) {
       const pinned = mappedAtCreation || !storage;
@@ -101,8 +107,7 @@ export class GpuMemory implements BufferManager {
   }
 
   private checkSize(size: number): void {
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
-    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    const most = this.largestBytes;
     if (size <= most) return;
     throw new CodedError(
       'out_of_memory',
