@@ -72,6 +72,7 @@ function adapt(backend: WebgpuBackend, memory: GpuMemory, errors: DeviceErrors):
     backend.uniformPendingDisposal = [];
     backend.stagingPendingDisposal = [];
   };
+  backend.checkErrors = () => errors.check();
   backend.runWebGPUProgram = (...args) => {
     errors.check();
     return runWebGPUProgram.apply(backend, args);

@@ -76,6 +76,7 @@ export class RecordedFunction {
   /** Runs the commands on these inputs. The results belong to the caller. */
   run(inputs: readonly tf.Tensor[]): tf.Tensor[] {
     const backend = webgpuBackend();
+    backend.checkErrors();
     for (const { dataId } of inputs) backend.uploadToGPU(dataId);
     backend.ensureCommandEncoderReady();
     backend.endComputePassEncoder();

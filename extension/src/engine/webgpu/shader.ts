@@ -95,6 +95,7 @@ export function emptied(result: tf.TensorInfo): tf.TensorInfo {
 /** Records the shader's work; outputs are computed when the queue comes to it. */
 export function dispatch(shader: Shader, { outputs, inputs, parameters = [], workgroups }: Dispatch): void {
   const backend = webgpuBackend();
+  backend.checkErrors();
   const tensors = [...outputs, ...inputs];
   for (const { dataId } of tensors) backend.uploadToGPU(dataId);
   const buffers = tensors.map(({ dataId }) => backend.tensorMap.get(dataId).resource!);

@@ -15,6 +15,8 @@ export interface WebgpuBackend extends tf.KernelBackend {
   uniformPendingDisposal: GPUBuffer[];
   stagingPendingDisposal: GPUBuffer[];
   commandQueueOwnedIds: { has(dataId: object): boolean; add(dataId: object): void };
+  /** Ours. @throws CodedError if the device has reported an error */
+  checkErrors(): void;
   read(dataId: object): Promise<tf.BackendValues>;
   makeTensorInfo(shape: number[], dtype: tf.DataType, values?: tf.BackendValues): tf.TensorInfo;
   uploadToGPU(dataId: object): void;
