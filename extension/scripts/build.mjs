@@ -46,7 +46,7 @@ const common = {
 const ENGINE_PACKAGES = /^(@tensorflow\/.+|node-api-headers|undici)$/;
 
 /** The modules of tfjs-node that the engine uses, without its entry, which requires its own addon. */
-const TFJS_NODE_MODULES = ['nodejs_kernel_backend', 'register_all_kernels', 'tensorboard', 'proto/api_pb'];
+const TFJS_NODE_MODULES = ['nodejs_kernel_backend', 'register_all_kernels', 'proto/api_pb'];
 
 export async function buildEngine() {
   await Promise.all([buildEngineProgram(), buildEnginePackages()]);

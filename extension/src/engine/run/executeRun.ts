@@ -63,7 +63,7 @@ async function execute(
   { out, resume, runFile, signal, cache, claimed, onEvent }: Parameters<typeof executeRun>[1],
   owned: OwnedResources,
 ): Promise<RunResult> {
-  const { run, onDisk, backend, model, adapter, rows, exclude, shape, forgetting, metrics, compile, rng } = prepared;
+  const { run, onDisk, model, adapter, rows, exclude, shape, forgetting, metrics, compile, rng } = prepared;
   const { inputs, resumePoint } = prepared;
   const { config } = run;
   const folder = resume ? RunFolder.reopen(out) : RunFolder.create(out, runFile);
@@ -119,10 +119,9 @@ async function execute(
     events.write(startedEvent(prepared, trainer.plan.totalSteps, resumePoint?.step ?? 0));
     warnOfEvents(events, resumePoint, warn);
     for (const { code, message } of prepared.warnings) warn(code, message);
-    if (backend.name === 'tensorflow') {
-      const onFailure = (reason: string) => warn('tensorboard_failed', `no TensorBoard files: ${reason}`);
-      board = owned.own(tensorBoardWriter(folder.tensorBoard, onFailure), opened => opened.close());
-    }
+    board = tensorBoardWriter(folder.tensorBoard, reason =>
+      warn('tensorboard_failed', `no TensorBoard files: ${reason}`),
+    );
     const outcome = await trainer.run();
     return { outcome, result: await saveResult(prepared, folder, outcome, events) };
   } catch (thrown) {

@@ -1,12 +1,7 @@
-// Writes a run's metrics as TensorBoard event files. Uses tfjs-node, so only with the tensorflow backend.
+// Writes a run's metrics as TensorBoard event files.
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { withModesOf } from '../../system/privateFolder.js';
-import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
-
-interface SummaryFileWriter {
-  scalar(name: string, value: number, step: number): void;
-  flush(): void;
-}
+import { EventFile } from './eventFile.js';
 
 /**
  * Writes the metrics of `step` and `evaluated` events under the names that Transformers' Trainer uses. A failure doesn't stop the
@@ -15,39 +10,39 @@ interface SummaryFileWriter {
 export function tensorBoardWriter(
   folder: string,
   onFailure: (reason: string) => void,
-): { write(event: EngineEvent): void; close(): void } {
-  let writer: SummaryFileWriter | null = null;
+): { write(event: EngineEvent): void } {
+  let file: EventFile | null = null;
   const attempt = (work: () => void) => {
     try {
       withModesOf(folder, work);
     } catch (error) {
-      writer = null;
+      file = null;
       onFailure((error as Error).message.split('\n')[0]!);
     }
   };
-  const scalars = (step: number, values: Record<string, number>) =>
-    attempt(() => {
-      for (const [name, value] of Object.entries(values)) writer?.scalar(name, value, step);
-    });
-  attempt(() => {
-    const { summaryFileWriter } = requireFromTfjsNode('@tensorflow/tfjs-node/dist/tensorboard.js') as {
-      summaryFileWriter(folder: string): SummaryFileWriter;
-    };
-    writer = summaryFileWriter(folder);
-  });
+  attempt(() => (file = new EventFile(folder)));
   return {
     write: event => {
+      if (!file) return;
       if (event.type === 'step')
-        scalars(event.step, {
-          'train/loss': event.loss,
-          'train/grad_norm': event.grad_norm,
-          'train/learning_rate': event.learning_rate,
-          'train/tokens_per_second': event.tokens_per_second,
-        });
-      if (event.type === 'evaluated')
-        for (const [name, value] of Object.entries({ loss: event.loss, ...event.metrics }))
-          scalars(event.step, { [`eval/${name}`]: value });
+        attempt(() =>
+          file!.scalars(
+            {
+              'train/loss': event.loss,
+              'train/grad_norm': event.grad_norm,
+              'train/learning_rate': event.learning_rate,
+              'train/tokens_per_second': event.tokens_per_second,
+            },
+            event.step,
+          ),
+        );
+      if (event.type === 'evaluated') {
+        const named = Object.entries({ loss: event.loss, ...event.metrics }).map(([name, value]) => [
+          `eval/${name}`,
+          value,
+        ]);
+        attempt(() => file!.scalars(Object.fromEntries(named), event.step));
+      }
     },
-    close: () => attempt(() => writer?.flush()),
   };
 }

@@ -2,8 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
+import { afterAll, describe, expect, it } from 'vitest';
 import { tensorBoardWriter } from '../../../../extension/src/engine/run/tensorBoard.js';
 import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
 
@@ -24,9 +23,6 @@ const step: EngineEvent = {
 };
 
 describe('tensorBoardWriter', () => {
-  beforeAll(async () => {
-    await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
-  });
   afterAll(() => rmSync(path, { recursive: true }));
 
   it('writes metrics under the names of Transformers’ Trainer', () => {
@@ -44,7 +40,6 @@ describe('tensorBoardWriter', () => {
       eval_ms: 1,
     } as const;
     board.write({ seq: 2, time: step.time, ...evaluated });
-    board.close();
     const [file] = readdirSync(join(path, 'good'));
     const bytes = readFileSync(join(path, 'good', file!));
     for (const tag of [
@@ -70,7 +65,6 @@ describe('tensorBoardWriter', () => {
     const board = tensorBoardWriter(join(path, 'in-the-way', 'board'), reason => failures.push(reason));
     board.write(step);
     board.write(step);
-    board.close();
     expect(failures).toHaveLength(1);
     expect(failures[0]).not.toContain('\n');
   });
