@@ -136,7 +136,12 @@ export function readRange(descriptor: number, from: number, to: number): Buffer 
 
 /** Appends a line, by default to a file of a run folder. @throws InputError as `openRegularFile` */
 export function appendLine(path: string, line: string, links: Links = 'refuse'): void {
-  withDescriptor(openRegularFile(path, links, 'append'), ({ descriptor }) => writeAll(descriptor, `${line}\n`));
+  append(path, `${line}\n`, links);
+}
+
+/** Appends to a file of a run folder, which is made if it is missing. @throws InputError as `openRegularFile` */
+export function append(path: string, content: string | Uint8Array, links: Links = 'refuse'): void {
+  withDescriptor(openRegularFile(path, links, 'append'), ({ descriptor }) => writeAll(descriptor, content));
 }
 
 /**

@@ -1,8 +1,8 @@
 // TensorBoard's event files: records of TensorFlow's TFRecord format, each an Event message of tensorflow/core/util/event.proto with
 // one scalar. https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/lib/io/record_writer.h
-import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../system/makeFolder.js';
+import { append } from '../../system/regularFile.js';
 
 export class EventFile {
   private readonly path: string;
@@ -10,19 +10,19 @@ export class EventFile {
   /**
    * Begins a file in the folder, which is made if it is missing; one of the same second is continued.
    * @param seconds since 1970
-   * @throws Error of the file system
+   * @throws InputError if the file can't be written to; NodeJS.ErrnoException as for a full disk
    */
   constructor(folder: string, seconds = Date.now() / 1000) {
     makeFolder(folder);
     // TensorBoard looks for `tfevents` in the name; TensorFlow puts the machine's name at the end.
     this.path = join(folder, `events.out.tfevents.${String(Math.floor(seconds)).padStart(10, '0')}.tunewright`);
-    appendFileSync(this.path, record(versionEvent(seconds)));
+    append(this.path, record(versionEvent(seconds)));
   }
 
-  /** @throws Error of the file system */
+  /** @throws InputError if the file can't be written to; NodeJS.ErrnoException as for a full disk */
   scalars(values: Readonly<Record<string, number>>, step: number, seconds = Date.now() / 1000): void {
     const events = Object.entries(values).map(([tag, value]) => record(scalarEvent(tag, value, step, seconds)));
-    appendFileSync(this.path, Buffer.concat(events));
+    append(this.path, Buffer.concat(events));
   }
 }
 

@@ -3,14 +3,16 @@
 import { setImmediate } from 'node:timers/promises';
 import { CancelledError } from '../../core/codedError.js';
 import type { MemoryParts } from '../../protocol/engineEvent.js';
-import type { UsedWeights } from '../../protocol/engineConfig.js';
+import type { EngineConfig, UsedWeights } from '../../protocol/engineConfig.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
 import type { DescribedBase } from '../estimate/describedBase.js';
 import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';
 import { secondsPerStep, type MachineSpeed } from '../estimate/machineSpeed.js';
 import { PROGRAM_BYTES } from '../estimate/programBytes.js';
 import type { ModelFiles } from '../files/tensorSource.js';
+import { isFull, type Backend } from '../backend/backend.js';
 import { findInstallation } from '../install/installation.js';
+import { wantedBackend } from '../../core/wantedBackend.js';
 import { reservedMemory } from '../estimate/reservedMemory.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import { countParameters } from '../models/architecture.js';
@@ -64,18 +66,18 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
   const { reporter, offline, signal } = options;
   const { method, config } = run;
   const files = await findModelFiles(config.model, run.resolvePath('.'), reporter, !offline);
-  const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
-  const speed = tensorflow ? await options.speed(config.engine.threads) : null;
+  const backend = await plannedBackend(config.engine);
+  const speed = backend.name === 'tensorflow' ? await options.speed(config.engine.threads) : null;
   const { architecture, layouts, attached } = await describedRun(run, files, reporter, () =>
     usableWeights(config.engine, {
       ...config.engine,
-      backend: { name: tensorflow ? 'tensorflow' : 'wasm' },
+      backend,
       ...{ method, reporter, speed: async () => speed },
     }),
   );
 
   const shape = runShape(config, attached);
-  const captured = tensorflow && config.engine.compile !== false;
+  const captured = isFull(backend) && config.engine.compile !== false;
   const { steps, ...ofRows } = await countSteps(run, tokenizerOf(files), shape, attached.architecture.vocabSize);
   let done = 0;
   const next = async ({ peftType }: PeftMethod) => {
@@ -178,4 +180,11 @@ function figuresJson(figures: Estimate, estimate: RunEstimate): Record<string, u
     seconds_per_step: seconds,
     train_seconds: seconds === null || steps === null ? null : steps * seconds,
   };
+}
+
+/** The backend that a run is estimated for: where `auto` would measure, the CPU, which has less speed and more memory. */
+async function plannedBackend(engine: EngineConfig): Promise<Pick<Backend, 'name'>> {
+  const wanted = wantedBackend(engine);
+  if (wanted === 'webgpu' || wanted === 'wasm') return { name: wanted };
+  return { name: (await findInstallation()) === null ? 'wasm' : 'tensorflow' };
 }
