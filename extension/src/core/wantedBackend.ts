@@ -1,10 +1,11 @@
-// Which backend settings ask for. Used by the engine, and by the host to know what must be installed.
-import type { EngineConfig } from '../protocol/engineConfig.js';
+// Which backend settings ask for on this machine. Used by the engine, and by the host to know what must be installed.
+import type { EngineConfig, LocalBackend } from '../protocol/engineConfig.js';
 
-/** A GPU that is named is to be used, which only WebGPU can. */
+/** A GPU that is named is to be used, which only WebGPU can. A Ray cluster only trains: what is done with its result is done here. */
 export function wantedBackend({
   backend,
   adapter,
-}: Pick<EngineConfig, 'backend'> & Partial<Pick<EngineConfig, 'adapter'>>): EngineConfig['backend'] {
-  return backend === 'auto' && adapter !== null && adapter !== undefined ? 'webgpu' : backend;
+}: Pick<EngineConfig, 'backend'> & Partial<Pick<EngineConfig, 'adapter'>>): LocalBackend {
+  const local = backend === 'ray' ? 'auto' : backend;
+  return local === 'auto' && adapter !== null && adapter !== undefined ? 'webgpu' : local;
 }

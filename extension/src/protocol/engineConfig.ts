@@ -5,11 +5,70 @@ import { about } from './about.js';
 /** TensorFlow makes them all when it is loaded, and ends the process with a fault if the machine has no room for them. */
 export const threadsSchema = z.int().positive().max(1024);
 
+/** Backends of this machine. */
+export const LOCAL_BACKENDS = ['auto', 'tensorflow', 'webgpu', 'wasm'] as const;
+export type LocalBackend = (typeof LOCAL_BACKENDS)[number];
+
+/** The schemes of a Ray dashboard's address, without a login or a query. */
+const ADDRESS = /^https?:\/\/[^\s@?#]+$/;
+
+/** Where and how a run is trained on a Ray cluster; the other backends don't read it. */
+const clusterShape = {
+  address: z
+    .string()
+    .regex(ADDRESS, 'Expected the address of a dashboard, such as http://head:8265, without a login in it')
+    .nullable()
+    .default(null)
+    .meta(about('Ray address', 'With ray: address of the cluster’s dashboard, such as http://head:8265')),
+  num_workers: z
+    .int()
+    .positive()
+    .max(4096)
+    .default(1)
+    .meta(about('Ray workers', 'With ray: processes that share each batch of the run')),
+  use_gpu: z.boolean().default(false).meta(about('Ray GPUs', 'With ray: a GPU for each worker')),
+  storage_path: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta(
+      about(
+        'Ray storage path',
+        'With ray: folder of a shared disk, or address of an object store such as s3://bucket/runs, where the cluster keeps checkpoints; null: they only come back to this machine',
+      ),
+    ),
+  strategy: z
+    .enum(['auto', 'ddp', 'fsdp'])
+    .default('auto')
+    .meta(
+      about(
+        'Ray strategy',
+        'With ray: ddp holds the model in each worker, fsdp a part of it; auto: fsdp if the model doesn’t fit a worker',
+      ),
+    ),
+  runtime_env: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .default(null)
+    .meta(
+      about(
+        'Ray runtime environment',
+        'With ray: what the job’s Python needs, as in Ray’s runtime_env; null: the versions of Transformers and PEFT that Tunewright is tested with',
+      ),
+    ),
+};
+
 export const engineConfigSchema = z.strictObject({
   backend: z
-    .enum(['auto', 'tensorflow', 'webgpu', 'wasm'])
+    .enum([...LOCAL_BACKENDS, 'ray'])
     .default('auto')
-    .meta(about('Backend', 'auto: tensorflow if installed, else webgpu on a GPU that isn’t software, else wasm')),
+    .meta(
+      about(
+        'Backend',
+        'auto: tensorflow if installed, else webgpu on a GPU that isn’t software, else wasm; ray: on a Ray cluster, with PyTorch and PEFT',
+      ),
+    ),
   adapter: z
     .union([z.int().nonnegative(), z.string().min(1)])
     .nullable()
@@ -21,7 +80,10 @@ export const engineConfigSchema = z.strictObject({
     .union([z.literal('auto'), z.boolean()])
     .default('auto')
     .meta(about('Compile', 'Capture the training step as one TensorFlow graph')),
-  threads: threadsSchema.nullable().default(null).meta(about('Threads', 'CPU threads; null: all cores')),
+  threads: threadsSchema
+    .nullable()
+    .default(null)
+    .meta(about('Threads', 'CPU threads; null: all cores, or with ray one CPU for each worker')),
   base_weights: z
     .enum(['float32', 'bfloat16', 'int8', 'int4'])
     .default('float32')
@@ -40,9 +102,12 @@ export const engineConfigSchema = z.strictObject({
         'Precision of products with frozen weights: bfloat16 rounds both factors, like autocast, and is faster on CPUs with AVX512_BF16 or AMX; on others the run warns and uses float32. auto: bfloat16 if it is faster in a measurement on this machine',
       ),
     ),
+  ...clusterShape,
 });
 
 export type EngineConfig = z.infer<typeof engineConfigSchema>;
+/** The settings that concern this machine. */
+export type LocalEngineConfig = Omit<EngineConfig, keyof typeof clusterShape>;
 export type BaseWeights = EngineConfig['base_weights'];
 /** How the base weights are stored and multiplied. */
 export type WeightSettings = Pick<EngineConfig, 'base_weights' | 'precision'>;

@@ -26,6 +26,8 @@ export const errorCodeSchema = z.enum([
   'out_of_memory',
   /** The GPU's driver was reset or taken away. */
   'device_lost',
+  /** Workers of a cluster were lost again and again. */
+  'worker_lost',
   /** Loss, gradients or weights became non-finite. */
   'diverged',
   /** An export was read again and differs from what it was made from; nothing of it is left. */

@@ -5,7 +5,11 @@ import { verdictSchema } from './certificate.js';
 import { engineErrorSchema, errorCodeSchema } from './engineError.js';
 import { exportedSchema } from './exportAnswers.js';
 
-const stamp = { seq: z.int().nonnegative(), time: z.iso.datetime() };
+const stamp = {
+  seq: z.int().nonnegative(),
+  time: z.iso.datetime(),
+  job_message: z.int().nonnegative().optional().describe('Of a run on a cluster: number of the job’s message'),
+};
 const bytes = z.number().nonnegative();
 
 /** Memory of a run by part, in bytes. */
@@ -44,7 +48,7 @@ export const startedEventSchema = z.object({
   name: z.string(),
   engine: z.object({
     version: z.string(),
-    backend: z.enum(['tensorflow', 'webgpu', 'wasm']),
+    backend: z.enum(['tensorflow', 'webgpu', 'wasm', 'ray']),
     library: z.string().describe('TensorFlow’s version, or that of tfjs’s backend'),
     device: z.string(),
     threads: z.int(),
@@ -73,7 +77,30 @@ export const stepEventSchema = z.object({
   num_tokens: z.int().describe('Tokens seen since the run began, without padding'),
   tokens_per_second: z.number(),
   step_ms: z.number(),
-  rss_bytes: bytes,
+  rss_bytes: bytes.describe('On a cluster: of the worker with the most'),
+  workers: z
+    .array(z.object({ tokens_per_second: z.number(), rss_bytes: bytes, gpu_bytes: bytes.optional() }))
+    .optional()
+    .describe('On a cluster: of each worker, by rank'),
+});
+
+const resourcesSchema = z.record(z.string(), z.number()).describe('CPU, GPU, memory (bytes)');
+
+export const queuedEventSchema = z.object({
+  ...stamp,
+  type: z.literal('queued'),
+  wanted: resourcesSchema,
+  available: resourcesSchema,
+  total: resourcesSchema,
+  nodes: z.int(),
+});
+
+export const workersEventSchema = z.object({
+  ...stamp,
+  type: z.literal('workers'),
+  workers: z.array(z.object({ rank: z.int(), node: z.string(), device: z.string(), threads: z.int() })),
+  strategy: z.enum(['ddp', 'fsdp']).nullable().describe('null: a single worker'),
+  restarts: z.int().describe('How often workers were lost and started again'),
 });
 
 export const evaluatedEventSchema = z.object({
@@ -185,6 +212,8 @@ export const exportFailedEventSchema = z.object({
 export const engineEventSchema = z.discriminatedUnion('type', [
   startedEventSchema,
   stepEventSchema,
+  queuedEventSchema,
+  workersEventSchema,
   evaluatedEventSchema,
   sampleEventSchema,
   checkpointSavedEventSchema,

@@ -67,6 +67,10 @@ export interface RunState {
   checkpoints: readonly { step: number; path: string; best: boolean }[];
   /** The last KEPT_LOG entries. */
   log: readonly LogEntry[];
+  /** On a cluster: what the run waits for; null once its workers have begun. */
+  queued: EventOf<'queued'> | null;
+  /** On a cluster: the workers of the run. */
+  workers: EventOf<'workers'> | null;
   completed: EventOf<'completed'> | null;
   /** The export that is being written after that. */
   exporting: EventOf<'exporting'> | null;
@@ -93,6 +97,8 @@ export const initialRunState: RunState = {
   samples: [],
   checkpoints: [],
   log: [],
+  queued: null,
+  workers: null,
   completed: null,
   exporting: null,
   failedExports: [],
@@ -119,6 +125,10 @@ function apply(state: RunState, event: EngineEvent): RunState {
       const row = { ...event, compiled: state.compiling ? 1 : 0, time: Date.parse(event.time) };
       return { ...state, status: 'running', compiling: false, steps: state.steps.append(row) };
     }
+    case 'queued':
+      return logged({ ...state, queued: event }, event, 'info', queuedText(event));
+    case 'workers':
+      return logged({ ...state, queued: null, workers: event }, event, 'info', workersText(event));
     case 'evaluated': {
       const { step, loss, best, time } = event;
       const row = { step, loss, best: best ? 1 : 0, time: Date.parse(time), ...metricsOf(event) };
@@ -189,6 +199,7 @@ function started(state: RunState, event: EventOf<'started'>): RunState {
   const next: RunState = {
     ...state,
     status: 'running',
+    queued: null,
     generation: state.generation + (discarded ? 1 : 0),
     started: event,
     metrics: metricInfos(event),
@@ -204,6 +215,33 @@ function started(state: RunState, event: EventOf<'started'>): RunState {
   const engine = `${backend} ${library}, ${threads} threads`;
   return logged(next, event, 'info', from > 0 ? `Resumed from step ${from} (${engine})` : `Started (${engine})`);
 }
+
+/** What a run on a cluster waits for. */
+export function queuedText({
+  wanted,
+  available,
+  total,
+}: Pick<EventOf<'queued'>, 'wanted' | 'available' | 'total'>): string {
+  const parts = Object.entries(wanted).map(
+    ([name, count]) => `${count} ${name} (${available[name] ?? 0} of ${total[name] ?? 0} free)`,
+  );
+  const isImpossible = Object.entries(wanted).some(([name, count]) => count > (total[name] ?? 0));
+  return `Queued: wants ${parts.join(', ')}${isImpossible ? '; the cluster doesn’t have that many' : ''}`;
+}
+
+export function workersText({
+  workers,
+  strategy,
+  restarts,
+}: Pick<EventOf<'workers'>, 'workers' | 'strategy' | 'restarts'>): string {
+  const nodes = new Set(workers.map(({ node }) => node)).size;
+  const devices = [...new Set(workers.map(({ device }) => device))].join(', ');
+  const how = strategy === null ? '' : `, ${strategy.toUpperCase()}`;
+  const again = restarts === 0 ? '' : `, started again (${restarts})`;
+  return `${counted(workers.length, 'worker')} on ${counted(nodes, 'node')}: ${devices}${how}${again}`;
+}
+
+const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** The rows up to `step`, which a checkpoint at that step includes. */
 function upTo<Keys extends string>(columns: MetricColumns<Keys | 'step'>, step: number): MetricColumns<Keys | 'step'> {

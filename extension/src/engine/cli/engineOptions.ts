@@ -42,8 +42,10 @@ export function weightsOf({ baseWeights, precision }: WeightFlags): WeightSettin
 
 function optionOf(key: 'backend' | 'base_weights' | 'precision'): Option {
   const schema = engineConfigSchema.shape[key];
+  // A cluster only trains.
+  const choices = schema.unwrap().options.filter(choice => choice !== 'ray');
   return new Option(`--${key.replaceAll('_', '-')} <name>`, schema.meta()!.description)
-    .choices(schema.unwrap().options)
+    .choices(choices)
     .default(schema.parse(undefined));
 }
 

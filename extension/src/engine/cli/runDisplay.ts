@@ -3,6 +3,7 @@
 import type { EngineEvent, MetricInfo } from '../../protocol/engineEvent.js';
 import { describeError } from '../../core/codedError.js';
 import { metricName, metricsText, metricValue } from '../../core/metrics/metricText.js';
+import { queuedText, workersText } from '../../core/runs/runState.js';
 import { metricOfRun, stoppedEarly, VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
 import { bytes, count, counted, duration, percent } from '../../core/units.js';
 import { printNote, progressBar, type ProgressBar } from './print.js';
@@ -97,6 +98,12 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
         break;
       case 'export_failed':
         print(exportFailureText(event));
+        break;
+      case 'queued':
+        print(queuedText(event));
+        break;
+      case 'workers':
+        print(`  workers  ${workersText(event)}`);
         break;
       case 'exporting':
       case 'resumed':

@@ -1,13 +1,18 @@
 // `tunewright train RUN.json`.
-import { dirname, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import type { RunConfig } from '../../protocol/runConfig.js';
 import { checkRunExports, exportRun } from '../export/runExports.js';
 import { recordEarlyFailure } from '../run/failedEvent.js';
 import { readRunFile } from '../run/readRunFile.js';
 import { defaultRunFolder, latestRunFolder } from '../runFolder/runFolder.js';
-import { trainRun } from '../run/trainRun.js';
+import { trainRun, type TrainRequest } from '../run/trainRun.js';
+import { placeOf } from '../ray/clusters.js';
+import { trainOnRay } from '../ray/trainOnRay.js';
+import { confirmSending } from './confirmSending.js';
 import { checkExports } from './exportCommand.js';
 import { onInterruption, reportFailure } from './failure.js';
 import { progressDisplay } from './progressDisplay.js';
@@ -19,6 +24,8 @@ interface TrainFlags {
   resume?: boolean;
   force?: boolean;
   cache?: string;
+  on?: string;
+  yes?: boolean;
   json?: boolean;
 }
 
@@ -31,6 +38,11 @@ export function registerTrainCommand(program: Command): void {
     .option('--resume', 'resume from the last checkpoint of --out, or of the latest run with this name')
     .option('--force', 'start even if the estimate exceeds the available memory')
     .option('--cache <folder>', 'share tokens and the evaluation of the base with other runs that name this folder')
+    .option(
+      '--on <place>',
+      'train on a Ray cluster, by its name in clusters.json or its address, or on this machine: `here` (default: as engine.backend says)',
+    )
+    .option('--yes', 'send rows, settings and, where the cluster lacks it, the model to the cluster without asking')
     .option('--json', 'print the run’s events, one JSON object per line')
     .addHelpText('after', '\nCtrl-C saves a checkpoint and the adapter; pressing it again quits immediately.')
     .action(train);
@@ -61,12 +73,18 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
       if (flags.json) printJson(event);
       else display.show(event);
     };
-    const { result, outcome } = await trainRun({
+    const engine = placeOf(flags.on);
+    const isRemote = (engine ?? readEngine(runFile, out, resume)).backend === 'ray';
+    const confirm = (address: string, sent: readonly string[]) =>
+      confirmSending(address, sent, { yes: flags.yes ?? false });
+    const train = isRemote ? (request: TrainRequest) => trainOnRay({ ...request, confirm }) : trainRun;
+    const { result, outcome } = await train({
       runFile,
       out,
       resume,
       force: flags.force ?? false,
       cache: flags.cache && resolve(flags.cache),
+      engine,
       reporter: flags.json ? { progress: () => {}, warn: () => {} } : progress,
       onEvent,
       check: prepared => {
@@ -94,6 +112,12 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
     progress.finish();
     settled();
   }
+}
+
+/** The settings by which a resumed run, or a new one, is trained if --on doesn't say. */
+function readEngine(runFile: string, out: string, resume: boolean): RunConfig['engine'] {
+  const own = join(out, 'run.json');
+  return readRunFile(resume && existsSync(own) ? own : runFile).config.engine;
 }
 
 function defaultOut(runFile: string, resume: boolean): string {

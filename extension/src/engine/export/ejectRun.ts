@@ -1,34 +1,22 @@
 // `tunewright eject`: a run as a Python program with everything it reads, the rows and the values before the first step. They come from
 // the same functions as those of a run. The text of the program is in export/pythonProgram.ts.
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join } from 'node:path';
-import * as tf from '@tensorflow/tfjs-core';
-import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
+import { basename, dirname, join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
 import { namesIn, writeWhole } from '../../system/regularFile.js';
 import { makeFolder } from '../../system/makeFolder.js';
-import { createRng } from '../data/rng.js';
-import { openBackend } from '../backend/openBackend.js';
+import { hasPrefix, packs, pythonModel, writeData, writeStart } from './pythonInputs.js';
 import { pythonProgram, START_FILES, type PythonRun } from './pythonProgram.js';
-import { asInputError, removeAtExit, writeFileAtomically } from '../files/atomicFile.js';
-import { finiteValues } from '../files/finiteValues.js';
-import { writeChatTemplates } from '../files/huggingfaceFolder.js';
+import { asInputError, removeAtExit } from '../files/atomicFile.js';
 import { checkNameLength } from '../files/newFolder.js';
-import { writeDeviceTensors } from '../files/safetensors.js';
-import { modelOnFiles } from '../models/loadModel.js';
-import { Adapter } from '../peft/adapter.js';
-import { saveAdapter } from '../peft/adapterFiles.js';
-import type { AttachedMethod } from '../peft/attachedMethod.js';
-import { trainedOf } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
 import { warmupSteps } from '../training/schedules.js';
-import { planSteps, type RowSet, type StepPlan } from '../training/stepPlan.js';
+import { planSteps, type StepPlan } from '../training/stepPlan.js';
 import { OwnedResources } from '../run/ownedResources.js';
 import { planRun, type PlannedRun } from '../run/prepareRun.js';
 import type { RunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
-import { baseModelName } from '../run/resolvedRun.js';
 
 /** Each has a line in the file of the order. */
 const MAX_EJECTED_STEPS = 1_000_000;
@@ -134,91 +122,6 @@ export function ejectable(): string[] {
   return peftMethods.filter(({ python }) => python).map(({ peftType }) => peftType);
 }
 
-/** Rows as the batches of the run have them, and for each step the numbers of its rows. */
-function writeData(folder: string, { rows, shape, attached }: PlannedRun, plan: StepPlan): void {
-  const { train, validation } = rows;
-  const firstIsTrained = attached.virtualTokens > 0;
-  writeLines(join(folder, 'train.jsonl'), rowsOf(train, firstIsTrained));
-  if (validation) writeLines(join(folder, 'validation.jsonl'), rowsOf(validation, firstIsTrained));
-  const numbers = new Map(Array.from(train.indices, (index, number) => [index, number]));
-  const isPacked = packs({ shape, attached });
-  const orderOf = (step: number) =>
-    plan.microBatches(step).map(({ sequences }) => {
-      const numbered = sequences.map(sequence => sequence.map(row => numbers.get(row)!));
-      return isPacked ? numbered : numbered.flat();
-    });
-  writeLines(
-    join(folder, 'order.jsonl'),
-    (function* () {
-      for (let step = 0; step < plan.totalSteps; step++) yield orderOf(step);
-    })(),
-  );
-}
-
-function* rowsOf({ dataset, indices }: RowSet, firstIsTrained: boolean): Generator<unknown> {
-  for (let i = 0; i < indices.length; i++) {
-    const { inputIds, labels } = dataset.get(indices[i]!) as EncodedExample;
-    // Nothing predicts the first token, also not the row before it in a packed sequence.
-    if (!firstIsTrained) labels[0] = IGNORE_LABEL;
-    yield { input_ids: [...inputIds], labels: [...labels] };
-  }
-}
-
-function writeLines(path: string, values: Iterable<unknown>): void {
-  writeFileAtomically(path, append => {
-    for (const value of values) append(Buffer.from(`${JSON.stringify(value)}\n`));
-  });
-}
-
-/** PEFT puts virtual tokens, or a prefix, before a sequence and not before each row in it. */
-function packs({ shape, attached }: Pick<PlannedRun, 'shape' | 'attached'>): boolean {
-  return shape.packing && attached.positionsTaken === 0;
-}
-
-/** Keys and values before the input, which PEFT refuses to combine with gradient checkpointing. */
-function hasPrefix({ positionsTaken, virtualTokens }: AttachedMethod): boolean {
-  return positionsTaken > virtualTokens;
-}
-
-/** @returns how the program loads what was written; null: the model's own values are the start */
-async function writeStart(
-  folder: string,
-  { run, onDisk, attached, start }: PlannedRun,
-  reporter: Reporter,
-  owned: OwnedResources,
-): Promise<PythonRun['start']> {
-  const { ownTemplate } = onDisk.files;
-  if (ownTemplate !== undefined) writeChatTemplates(folder, ownTemplate);
-  const { storage } = attached.method;
-  if (storage !== 'adapter' && !start) return null;
-  const { engine, training } = run.config;
-  await openBackend({ ...engine, onWarning: reporter.warn });
-  const model = owned.own(modelOnFiles(onDisk.files), opened => opened.dispose());
-  const adapter = Adapter.attach(attached, model, {
-    purpose: 'training',
-    rng: createRng(training.seed).fork('adapter'),
-    tokenize: text => onDisk.tokenizer.encode(text),
-    values: ({ key }) => {
-      const tensor = start?.tensors.get(key);
-      return tensor && finiteValues(tensor);
-    },
-  });
-  owned.own(adapter, opened => opened.dispose());
-  const saved = adapter.exportTensors();
-  owned.own(saved, tensors => tf.dispose([...tensors.values()]));
-  if (storage !== 'adapter') {
-    await writeDeviceTensors(join(folder, START_FILES.model), saved);
-    return 'model';
-  }
-  const hasEncoder = trainedOf(attached.plan('training')).some(({ key }) => !saved.has(key));
-  if (!hasEncoder) {
-    await saveAdapter(folder, adapter, baseModelName(onDisk));
-    return 'adapter';
-  }
-  await writeDeviceTensors(join(folder, START_FILES.encoder), adapter.variables);
-  return 'encoder';
-}
-
 function factsOf(planned: PlannedRun, plan: StepPlan, start: PythonRun['start']): PythonRun {
   const { run, onDisk, attached, shape, rows, metrics } = planned;
   const { name, training } = run.config;
@@ -257,13 +160,6 @@ function factsOf(planned: PlannedRun, plan: StepPlan, start: PythonRun['start'])
           }
         : null,
   };
-}
-
-/** What Transformers loads the model by; null if it isn't a Hugging Face folder or only this program has it. */
-function pythonModel({ onDisk }: PlannedRun): string | null {
-  const { reference, format, path } = onDisk.files;
-  if (format === 'gguf' || reference.startsWith('embedded:')) return null;
-  return isAbsolute(reference) ? path : baseModelName(onDisk);
 }
 
 function differences({ run, attached, shape, metrics }: PlannedRun, byLoss: boolean): string[] {

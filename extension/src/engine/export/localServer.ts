@@ -15,6 +15,8 @@ export interface LocalServerOptions {
   hint: string;
   /** What to do if another program answers, as a sentence. */
   otherHint?: string;
+  /** Sent with every request, such as a token. */
+  headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
 }
 
@@ -35,9 +37,10 @@ export class ServerFailedError extends CodedError {
 }
 
 interface ServerRequest {
-  method?: 'GET' | 'HEAD' | 'POST';
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT';
   path: string;
   json?: unknown;
+  bytes?: Uint8Array;
   file?: { path: string; size: number; onBytes(sent: number): void };
   /** Instead of the server's own. */
   idleMs?: number;
@@ -141,11 +144,20 @@ export class LocalServer {
     }
   }
 
-  private send({ method = 'POST', path, json, file, idleMs = IDLE_MS }: ServerRequest): Promise<IncomingMessage> {
+  private send({
+    method = 'POST',
+    path,
+    json,
+    bytes: content,
+    file,
+    idleMs = IDLE_MS,
+  }: ServerRequest): Promise<IncomingMessage> {
     const { signal } = this.options;
     const body = json === undefined ? null : Buffer.from(JSON.stringify(json));
     const headers = {
+      ...this.options.headers,
       ...(body && { 'content-type': 'application/json', 'content-length': body.length }),
+      ...(content && { 'content-type': 'application/octet-stream', 'content-length': content.length }),
       ...(file && { 'content-type': 'application/octet-stream', 'content-length': file.size }),
     };
     const request = this.url.startsWith('https:') ? httpsRequest : httpRequest;
@@ -178,7 +190,7 @@ export class LocalServer {
         source?.destroy();
         reject(this.failure(error, file ? 'broke off the upload' : null));
       });
-      if (!source) return void sent.end(body ?? undefined);
+      if (!source) return void sent.end(body ?? content);
       let bytes = 0;
       source.on('data', chunk => file.onBytes((bytes += chunk.length)));
       source.on('error', error => sent.destroy(error));

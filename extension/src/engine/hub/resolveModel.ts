@@ -4,9 +4,8 @@
 import { distance } from 'fastest-levenshtein';
 import { existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { readJsonObject } from '../files/jsonFile.js';
+import { join, resolve } from 'node:path';
+import { packageRoot } from '../files/packageFile.js';
 import { CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
@@ -106,14 +105,6 @@ function embeddedModel(reference: string): string {
     });
   }
   return folder;
-}
-
-function packageRoot(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const file = join(folder, 'package.json');
-    if (readJsonObject(file)?.name === 'tunewright') return folder;
-    if (folder === dirname(folder)) throw new Error('the package.json of this program is missing');
-  }
 }
 
 function notFound(

@@ -201,12 +201,17 @@ function startedEvent(
   };
 }
 
-/** Saves the result and writes `completed`. @returns the folder of the adapter, or of the model */
-async function saveResult(
-  { model, adapter, onDisk }: PreparedRun,
+/**
+ * Saves the result and writes `completed`.
+ * @param trained the adapter has the values of the result
+ * @returns the folder of the adapter, or of the model
+ */
+export async function saveResult(
+  { model, adapter, onDisk }: Pick<PreparedRun, 'model' | 'adapter' | 'onDisk'>,
   folder: RunFolder,
   { state, reason }: TrainerOutcome,
   events: EventWriter,
+  peakBytes = peakRssBytes(),
 ): Promise<string> {
   folder.checkPresent();
   const { storage } = adapter.method;
@@ -232,7 +237,7 @@ async function saveResult(
     best_loss: state.best_loss,
     best_metric: state.best_metric,
     adapter: name,
-    peak_rss_bytes: peakRssBytes(),
+    peak_rss_bytes: peakBytes,
   });
   return result;
 }
@@ -246,7 +251,7 @@ function writeFailure(error: Error, folder: RunFolder, events: EventWriter): voi
 }
 
 /** The commands in the run folder, or `stop` once the last window of the run has been closed. */
-function commandsOf(folder: RunFolder, warn: (code: string, message: string) => void): () => ControlCommand[] {
+export function commandsOf(folder: RunFolder, warn: (code: string, message: string) => void): () => ControlCommand[] {
   const read = commandReader(folder.commandsFile);
   const isAbandoned = abandonment(folder.attendedFile);
   return () => {

@@ -11,7 +11,7 @@ import { reserveMemory } from '../estimate/reservedMemory.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
-import type { UsedWeights } from '../../protocol/engineConfig.js';
+import type { EngineConfig, UsedWeights } from '../../protocol/engineConfig.js';
 import { Adapter } from '../peft/adapter.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
@@ -48,6 +48,8 @@ export interface RunRequest {
   force: boolean;
   /** Folder with tokens and the base's evaluation, made by other runs on the same rows or for them. */
   cache?: string;
+  /** Instead of those of the run file: where it is trained doesn't change what is trained. */
+  engine?: Partial<EngineConfig>;
   reporter: Reporter;
   /** If aborted, the run ends as soon as possible. */
   signal: AbortSignal;
@@ -110,27 +112,48 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   }
 }
 
-async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit<PreparedRun, 'dispose'>> {
-  const { runFile, out, resume, force, reporter } = request;
+/** A run that has been planned, new or to be resumed. */
+export interface OpenedRun {
+  planned: PlannedRun;
+  inputs: TrainedInputs;
+  resumePoint: ResumePoint | null;
+  /** Grows while the run is prepared. */
+  warnings: Warning[];
+  /** Adds to `warnings`. */
+  reporting: Reporter;
+}
+
+/** All that is done before a backend, or a cluster, is known. @throws InputError for anything wrong with the input */
+export async function openRun(request: RunRequest, owned: OwnedResources): Promise<OpenedRun> {
+  const { runFile, out, resume, reporter } = request;
   const warnings: Warning[] = [];
   const reporting: Reporter = { ...reporter, warn: (code, message) => void warnings.push({ code, message }) };
   const resumePoint = resume ? findResumePoint(RunFolder.reopen(out), reporting.warn) : null;
-  const { run, ignored } = resume
+  const { run: read, ignored } = resume
     ? resumedRun(runFile, out, resumePoint?.state.run ?? null, reporting.warn)
     : { run: readRunFile(runFile), ignored: [] };
-  const { config } = run;
   if (ignored.length > 0)
     reporting.warn(
       'run_file_changed',
       `a resumed run keeps its own settings; ignored from ${runFile}: ${ignored.join(', ')}`,
     );
+  const engine = { ...read.config.engine, ...request.engine };
+  const run = { ...read, config: { ...read.config, engine } };
   const planned = await planRun(run, { ...request, reporter: reporting }, owned);
-  const { onDisk, attached, start, rows, exclude, general, metrics, shape } = planned;
+  const { onDisk, rows } = planned;
   const inputs = inputsOf(planned);
   if (resumePoint) {
     const { contentHash } = rows.train.dataset.stats;
     checkInputs(resumePoint.state, inputs, contentHash, { model: onDisk.files.path, warn: reporting.warn });
   } else if (resume) reporting.warn('started_anew', 'the run has no checkpoint yet, so it starts from the beginning');
+  return { planned, inputs, resumePoint, warnings, reporting };
+}
+
+async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit<PreparedRun, 'dispose'>> {
+  const { force } = request;
+  const { planned, inputs, resumePoint, warnings, reporting } = await openRun(request, owned);
+  const { run, onDisk, attached, start, rows, exclude, general, metrics, shape } = planned;
+  const { config } = run;
 
   const backend = await openDevice(onDisk.files, config.engine, reporting);
   const compile = compiles(run, backend);

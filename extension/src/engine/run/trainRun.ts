@@ -37,7 +37,7 @@ export async function trainRun(request: TrainRequest): Promise<RunResult> {
 }
 
 /** Claims a folder that exists before the work begins, so that windows see the run, and no other process begins the same work. */
-function claimExisting({ out, resume, runFile }: RunRequest): (() => void) | null {
+export function claimExisting({ out, resume, runFile }: RunRequest): (() => void) | null {
   if (resume) return claimRun(RunFolder.reopen(out));
   if (!existsSync(out)) return null;
   return claimRun(RunFolder.create(out, runFile));

@@ -58,8 +58,8 @@ export const trainerStateSchema = savedStateSchema
   .transform(state => ({ ...state, best_metric: state.best_metric ?? state.best_loss }));
 export type TrainerState = z.infer<typeof trainerStateSchema>;
 
-const TRAINABLE = 'trainable.safetensors';
-const OPTIMIZER = 'optimizer.safetensors';
+export const TRAINABLE = 'trainable.safetensors';
+export const OPTIMIZER = 'optimizer.safetensors';
 const STATE = 'state.json';
 const PARTS = [TRAINABLE, OPTIMIZER, STATE] as const;
 
@@ -76,13 +76,27 @@ export async function saveCheckpoint(
   optimizer: AdamW,
   state: TrainerState,
 ): Promise<void> {
+  await writeCheckpoint(folder, state, async partial => {
+    await writeDeviceTensors(join(partial, TRAINABLE), variables);
+    await writeDeviceTensors(join(partial, OPTIMIZER), optimizer.moments());
+  });
+}
+
+/**
+ * The same of tensors that `writeTensors` puts into the folder that it gets, under the names TRAINABLE and OPTIMIZER.
+ * @throws InputError if the disk is full
+ */
+export async function writeCheckpoint(
+  folder: string,
+  state: TrainerState,
+  writeTensors: (partial: string) => Promise<void> | void,
+): Promise<void> {
   if (existsSync(folder) && 'state' in inspectCheckpoint(folder)) return;
   const partial = `${folder}.partial`;
   try {
     rmSync(partial, { recursive: true, force: true });
     makeFolder(partial);
-    await writeDeviceTensors(join(partial, TRAINABLE), variables);
-    await writeDeviceTensors(join(partial, OPTIMIZER), optimizer.moments());
+    await writeTensors(partial);
     const text = Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
     writeFileAtomically(join(partial, STATE), append => append(text));
     writeManifest(partial, PARTS);

@@ -1,0 +1,66 @@
+// Checkpoints as they come from a cluster: in pieces over the log of a job, or from a folder that both can read. What is there in the end
+// is a checkpoint of this program, from which a run goes on here or there.
+import { closeSync, copyFileSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { CodedError } from '../../core/codedError.js';
+import { makeFolder } from '../../system/makeFolder.js';
+import { openRegularFile } from '../../system/regularFile.js';
+import { fileHash } from '../data/fileHash.js';
+import { openSafetensors } from '../files/safetensors.js';
+import { OPTIMIZER, TRAINABLE, writeCheckpoint, type TrainerState } from '../training/checkpoint.js';
+import type { JobMessageOf } from './jobMessages.js';
+
+export class ArrivingCheckpoints {
+  /** Of all pieces and files. */
+  bytes = 0;
+  /** The file that is being written, by its path in the job. */
+  private open: { path: string; descriptor: number } | null = null;
+
+  constructor(
+    /** For files of which not all has come. */
+    private readonly folder: string,
+    /** The run's folder in storage_path, if this machine can read it. */
+    private readonly shared: string | null,
+  ) {}
+
+  take({ path, offset, data }: JobMessageOf<'piece'>): void {
+    if (this.open?.path !== path) {
+      this.close();
+      makeFolder(dirname(this.pathOf(path)));
+      this.open = { path, descriptor: openRegularFile(this.pathOf(path), 'refuse', 'write').descriptor };
+    }
+    const bytes = Buffer.from(data, 'base64');
+    for (let done = 0; done < bytes.length;)
+      done += writeSync(this.open.descriptor, bytes, done, bytes.length - done, offset + done);
+    this.bytes += bytes.length;
+  }
+
+  /** @throws CodedError if a file isn't as it was sent */
+  async finish(folder: string, message: JobMessageOf<'checkpoint'>, state: TrainerState): Promise<void> {
+    this.close();
+    const from = message.shared && this.shared !== null ? this.shared : this.folder;
+    const source = (name: string) => join(from, `step-${message.state.step}`, name);
+    for (const name of [TRAINABLE, OPTIMIZER]) {
+      const expected = message.files[name];
+      if (!expected || (await fileHash(source(name))) !== expected.sha256)
+        throw new CodedError('server_failed', `${basename(folder)} didn’t arrive as the cluster sent it (${name})`, {
+          hint: 'Resume the run with --resume.',
+        });
+      // Also its header and values, before they are used.
+      openSafetensors(source(name)).close();
+      if (message.shared) this.bytes += expected.bytes;
+    }
+    await writeCheckpoint(folder, state, partial => {
+      for (const name of [TRAINABLE, OPTIMIZER]) copyFileSync(source(name), join(partial, name));
+    });
+  }
+
+  close(): void {
+    if (this.open) closeSync(this.open.descriptor);
+    this.open = null;
+  }
+
+  private pathOf(path: string): string {
+    return join(this.folder, path);
+  }
+}
