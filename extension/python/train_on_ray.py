@@ -383,11 +383,10 @@ def receive_files(job, log, courier, here):
             if "stop" in ray.get(courier.orders.remote()):
                 return True
             time.sleep(0.2)
-        for each in missing:
-            data = ray.get(fetch_part.options(runtime_env={"py_modules": [package_uri(each)]}, scheduling_strategy=here).remote(each))
-            if sha256(data) != each:
-                raise Refusal("upload_damaged", "a file didn't arrive as it was sent", "Start the run again.")
-            write_whole(folder / each, data)
+        for i in range(0, len(missing), PARTS_AT_ONCE):
+            some = missing[i : i + PARTS_AT_ONCE]
+            packages = {"py_modules": [package_uri(each) for each in some]}
+            ray.get(fetch_parts.options(runtime_env=packages, scheduling_strategy=here).remote(some, str(folder)))
     ray.get(courier.offer.remote({each: ray.put((folder / each).read_bytes()) for each in parts}))
     forget_old_files(folder)
     return False
@@ -397,14 +396,19 @@ def package_uri(part):
     return f"gcs://_ray_pkg_{part[:40]}.zip"
 
 
+# Each group is unpacked for a process of its own.
+PARTS_AT_ONCE = 8
+
+
 @ray.remote(num_cpus=0)
-def fetch_part(part):
-    """Ray unpacks a package into a folder of Python's path."""
-    for folder in sys.path:
-        path = Path(folder) / PACKAGE_FOLDER / part
-        if path.is_file():
-            return path.read_bytes()
-    raise FileNotFoundError(f"the package of part {part} wasn't unpacked")
+def fetch_parts(parts, folder):
+    """Ray unpacks packages into folders of Python's path; from there, into the cache of this node."""
+    for part in parts:
+        paths = [Path(each) / PACKAGE_FOLDER / part for each in sys.path]
+        data = next((path.read_bytes() for path in paths if path.is_file()), b"")
+        if sha256(data) != part:
+            raise RuntimeError(f"part {part} didn't arrive as it was sent")
+        write_whole(Path(folder) / part, data)
 
 
 def is_whole(path, part):

@@ -5,8 +5,11 @@ import type { ClusterClient, JobStatus } from './clusterClient.js';
 import { LAST_MESSAGES, messageIn, PREFIX, type JobMessage } from './jobMessages.js';
 
 export interface JobLogOptions {
-  /** Called for each message once, one after the other. */
-  onMessage(message: JobMessage): Promise<void> | void;
+  /**
+   * Called for each message once, one after the other.
+   * @param latest number of the last message that has come, of those that wait for this one
+   */
+  onMessage(message: JobMessage, latest: () => number): Promise<void> | void;
   /** Lines for people. */
   onLine(line: string): void;
   /** The cluster can't be reached for now, or can again. */
@@ -33,17 +36,23 @@ export async function followJob(
   options: JobLogOptions,
 ): Promise<{ last: JobMessage | null; status: JobStatus | null }> {
   const { signal } = options;
-  const reader = new LogReader(options);
+  const failing = new AbortController();
+  const reader = new LogReader(options, () => failing.abort());
+  const ending = AbortSignal.any([signal, failing.signal]);
   let unreachableSince: number | null = null;
   let wait = 250;
   for (let ended = 0; ;) {
     const before = reader.messages;
     reader.begin();
     await client
-      .followLog(job, text => reader.add(text), signal)
+      .followLog(job, text => reader.add(text), ending)
       .catch(error => {
-        if (!signal.aborted) throw error;
+        if (!ending.aborted) throw error;
       });
+    if (reader.messages > before && unreachableSince !== null) {
+      options.onConnection(true, null);
+      unreachableSince = null;
+    }
     await reader.settled();
     if (reader.last !== null) return { last: reader.last, status: null };
     signal.throwIfAborted();
@@ -85,7 +94,11 @@ class LogReader {
   private work: Promise<void> = Promise.resolve();
   private failed = false;
 
-  constructor(private readonly options: JobLogOptions) {}
+  constructor(
+    private readonly options: JobLogOptions,
+    /** Nothing more has to come: `settled` throws. */
+    private readonly onFailure: () => void,
+  ) {}
 
   /** The log comes from its beginning again. */
   begin(): void {
@@ -116,9 +129,13 @@ class LogReader {
     const message = messageIn(line);
     if (message === null || message.n < this.messages) return;
     this.messages = message.n + 1;
-    this.work = this.work.then(() => (this.failed ? undefined : this.options.onMessage(message)));
-    // Thrown by `settled`; here only so that it isn't unhandled until then.
-    this.work.catch(() => (this.failed = true));
+    this.work = this.work.then(() =>
+      this.failed ? undefined : this.options.onMessage(message, () => this.messages - 1),
+    );
+    this.work.catch(() => {
+      this.failed = true;
+      this.onFailure();
+    });
     if (LAST_MESSAGES.includes(message.type)) this.last = message;
   }
 }

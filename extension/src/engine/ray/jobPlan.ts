@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { openBackend } from '../backend/openBackend.js';
 import { hasPrefix, packs, pythonModel, writeData, writeStart } from '../export/pythonInputs.js';
 import { ejectable } from '../export/ejectRun.js';
 import { START_FILES } from '../export/pythonProgram.js';
@@ -87,6 +88,8 @@ export async function planJob(
 ): Promise<JobPlan> {
   const { run, onDisk, attached, shape, rows, metrics } = planned;
   const { training, engine, samples } = run.config;
+  // Start values and a base that is written as a folder are computed here.
+  await openBackend({ ...engine, threads: null, onWarning: () => {} });
   const paths = new Map<string, string>();
   const data = join(folder, 'data');
   writeData(data, planned, plan);

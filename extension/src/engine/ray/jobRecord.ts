@@ -9,6 +9,8 @@ const jobRecordSchema = z.object({
   /** The run on the cluster: a resumed run keeps it, with a new job. */
   run: z.string(),
   submission_id: z.string(),
+  /** `seq` of the first event that may be of this job. */
+  first_seq: z.int().nonnegative(),
   /** Whether all that the job said has been read. */
   ended: z.boolean(),
   bytes_sent: z.int().nonnegative(),

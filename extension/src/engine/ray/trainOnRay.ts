@@ -57,6 +57,8 @@ const RUNTIME_ENV = { pip: ['torch>=2.4', 'transformers==5.24.0', 'peft==0.21.2'
 const PROGRAM = 'train_on_ray.py';
 const POLL_MS = 500;
 const ORDER_TIMEOUT_MS = 120_000;
+/** A log that is read again comes within this time. */
+const SETTLED_MS = 3_000;
 
 export interface ClusterRunRequest extends RunRequest {
   onEvent(event: EngineEvent): void;
@@ -90,12 +92,15 @@ class ClusterRun {
   private readonly recorded: Record<string, unknown>;
   /** Number of the last message of the job that is an event of the folder already. */
   private written = -1;
+  /** The last step in the folder, of a job that is followed again. */
+  private lastStep: number | null = null;
   private sentBytes = 0;
   private peakBytes = 0;
   private hello: JobMessageOf<'hello'> | null = null;
-  private begun = false;
+  /** Whether a `started` event says that the job is followed again. */
+  private isFollowed = false;
   private program: { name: string; content: Uint8Array } | null = null;
-  private plannedJob: JobPlan | null = null;
+  private job: JobPlan | null = null;
 
   constructor(
     private readonly request: ClusterRunRequest,
@@ -113,14 +118,14 @@ class ClusterRun {
     const { out, resume, runFile, signal, onEvent } = this.request;
     const { planned } = this.opened;
     await this.client.checkVersion();
+    const earlier = resume ? await this.earlierJob(RunFolder.reopen(out)) : null;
+    if (earlier === null) await this.askFirst();
     this.folder = resume ? RunFolder.reopen(out) : RunFolder.create(out, runFile);
     const { folder } = this;
     if (!claimed) {
       this.owned.own(claimRun(folder), release => release());
       RunFolder.checkFree(out, runFile);
     }
-    const earlier = resume ? await this.earlierJob() : null;
-    if (earlier === null) await this.askFirst();
     let board: ReturnType<typeof tensorBoardWriter> | null = null;
     this.events = new EventWriter(folder.eventsFile, event => {
       board?.write(event);
@@ -132,17 +137,16 @@ class ClusterRun {
     board = tensorBoardWriter(folder.tensorBoard, reason =>
       this.warn('tensorboard_failed', `no TensorBoard files: ${reason}`),
     );
-    const temporary = this.owned.own(join(folder.path, 'ray.tmp'), path =>
-      rmSync(path, { recursive: true, force: true }),
-    );
+    const { temporary } = this;
     rmSync(temporary, { recursive: true, force: true });
+    this.owned.own(temporary, path => rmSync(path, { recursive: true, force: true }));
     this.arriving = this.owned.own(
       new ArrivingCheckpoints(join(temporary, 'arriving'), this.sharedFolder(earlier?.run ?? null)),
       arriving => arriving.close(),
     );
     try {
       if (earlier) this.record = earlier;
-      else await this.submit(temporary);
+      else await this.submit();
       return await this.follow(signal);
     } catch (error) {
       this.fail(error);
@@ -151,18 +155,18 @@ class ClusterRun {
   }
 
   /** The job that trains the run already; null if a new one has to. */
-  private async earlierJob(): Promise<JobRecord | null> {
-    const record = readJobRecord(this.folder);
+  private async earlierJob(folder: RunFolder): Promise<JobRecord | null> {
+    const record = readJobRecord(folder);
     if (record === null || record.ended) return null;
     if (record.address !== this.engine.address)
       throw new InputError(`a job on ${record.address} trains this run`, {
-        file: this.folder.path,
-        hint: `Stop it there first, or follow it: tunewright train RUN.json --out ${this.folder.path} --resume`,
+        file: folder.path,
+        hint: `Follow it without --on, and stop it there first: tunewright train RUN.json --out ${folder.path} --resume`,
       });
     if ((await this.client.status(record.submission_id)) === null) return null;
-    const said = readableEvents(this.folder.eventsFile).flatMap(({ job_message: n }) => n ?? []);
-    const begins = readableEvents(this.folder.eventsFile).findLastIndex(({ type }) => type === 'started');
-    this.written = begins < 0 ? -1 : (said.at(-1) ?? -1);
+    const said = readableEvents(folder.eventsFile).filter(({ seq }) => seq >= record.first_seq);
+    this.written = Math.max(-1, ...said.flatMap(({ job_message: n }) => n ?? []));
+    this.lastStep = said.findLast(event => event.type === 'step')?.step ?? null;
     return record;
   }
 
@@ -190,17 +194,26 @@ class ClusterRun {
     return run !== null && path !== null && isAbsolute(path) && isFolder(path) ? join(path, run) : null;
   }
 
-  private async submit(temporary: string): Promise<void> {
-    const { folder, engine } = this;
+  private plannedJob(): Promise<JobPlan> {
     const { planned, resumePoint } = this.opened;
-    const { reporter } = this.request;
-    const resume = resumePoint && { point: resumePoint, checkpoint: folder.checkpoint(resumePoint.step) };
-    this.plannedJob = await planJob(join(temporary, 'job'), planned, this.plan, resume, reporter, this.owned);
-    for (const difference of this.plannedJob.differences) this.warn('differs_on_cluster', `${difference}.`);
+    const resume = resumePoint && { point: resumePoint, checkpoint: this.folder.checkpoint(resumePoint.step) };
+    const folder = join(this.temporary, 'job');
+    return planJob(folder, planned, this.plan, resume, this.request.reporter, this.owned);
+  }
+
+  private get temporary(): string {
+    return join(this.folder.path, 'ray.tmp');
+  }
+
+  private async submit(): Promise<void> {
+    const { folder, engine } = this;
+    const { planned } = this.opened;
+    this.job = await this.plannedJob();
+    for (const difference of this.job.differences) this.warn('differs_on_cluster', `${difference}.`);
     if (planned.general !== null) this.warn('forgetting_not_measured', 'forgetting isn’t measured on a cluster.');
     const run = readJobRecord(folder)?.run ?? `run-${randomUUID()}`;
     const token = this.markSharedFolder(run);
-    const job = { version: 1, run, ...this.plannedJob.settings, storage_token: token };
+    const job = { version: 1, run, ...this.job.settings, storage_token: token };
     const content = zip({
       [PROGRAM]: packageFile('extension', 'python', PROGRAM),
       'job.json': Buffer.from(JSON.stringify(job)),
@@ -212,6 +225,7 @@ class ClusterRun {
       address: engine.address,
       run,
       submission_id: `tunewright-${randomUUID()}`,
+      first_seq: (readableEvents(folder.eventsFile).at(-1)?.seq ?? -1) + 1,
       ended: false,
       bytes_sent: this.sentBytes,
       bytes_fetched: 0,
@@ -241,6 +255,7 @@ class ClusterRun {
     }
   }
 
+  /** The program's package, which is small: the cluster keeps it for some minutes after a question. */
   private async put(name: string, content: Uint8Array): Promise<void> {
     if (await this.client.hasPackage(name)) return;
     await this.client.putPackage(name, content);
@@ -252,7 +267,7 @@ class ClusterRun {
     const stopOrders = this.passOrders(signal, following);
     try {
       const { last, status } = await followJob(this.client, this.record.submission_id, {
-        onMessage: message => this.take(message),
+        onMessage: (message, latest) => this.take(message, latest),
         onLine: line => this.logLine(line),
         onConnection: (reached, error) =>
           this.warn(
@@ -273,12 +288,12 @@ class ClusterRun {
     }
   }
 
-  private async take(message: JobMessage): Promise<void> {
+  private async take(message: JobMessage, latest: () => number): Promise<void> {
     if (message.type === 'piece') return this.arriving.take(message);
     if (message.type === 'hello') this.hello = message;
-    if (message.type === 'workers') this.begun = true;
-    if (message.type === 'wants') return this.upload(message);
-    if (message.n <= this.written) return;
+    if (message.type === 'wants') return this.upload(message, latest);
+    // A job that is followed again says all from its beginning.
+    if (message.n <= this.written) return message.type === 'workers' ? this.startAgain(message) : undefined;
     switch (message.type) {
       case 'queued': {
         const { n, ...event } = message;
@@ -312,35 +327,55 @@ class ClusterRun {
   }
 
   /** Sends the parts of files that the cluster doesn't have, and says so. */
-  private async upload({ parts }: JobMessageOf<'wants'>): Promise<void> {
-    if (this.begun) return;
-    if (this.plannedJob === null) return;
-    const { paths, files } = this.plannedJob;
-    const { reporter } = this.request;
-    const total = Object.values(files)
-      .flatMap(file => file.parts)
-      .filter(
-        (part, i, all) => parts.includes(part.sha256) && all.findIndex(({ sha256 }) => sha256 === part.sha256) === i,
-      )
-      .reduce((sum, { bytes }) => sum + bytes, 0);
-    let done = 0;
-    for (const { sha256, content } of partContents(paths, files, new Set(parts))) {
-      reporter.progress('upload', done, total, bytesText(total));
-      await this.put(packageName(sha256), partPackage(sha256, content));
-      done += content.length;
+  private async upload({ n, parts }: JobMessageOf<'wants'>, latest: () => number): Promise<void> {
+    if (this.job === null) {
+      // Of a job that is followed again: the process that it was said to may have sent them.
+      await setTimeout(SETTLED_MS);
+      if (latest() > n) return;
+      this.job = await this.plannedJob();
     }
+    const { paths, files } = this.job;
+    const { reporter } = this.request;
+    const wanted = new Set(parts);
+    const sizes = new Map(Object.values(files).flatMap(file => file.parts.map(part => [part.sha256, part.bytes])));
+    const total = parts.reduce((sum, part) => sum + (sizes.get(part) ?? 0), 0);
+    let done = 0;
+    for (const { sha256, content } of partContents(paths, files, wanted)) {
+      reporter.progress('upload', done, total, bytesText(total));
+      const archive = partPackage(sha256, content);
+      // Without asking first: a question would make the cluster forget it after ten minutes.
+      await this.client.putPackage(packageName(sha256), archive);
+      this.sentBytes += archive.length;
+      done += content.length;
+      wanted.delete(sha256);
+    }
+    if (wanted.size > 0)
+      throw new CodedError('server_failed', 'the job wants files that this run doesn’t have any more', {
+        hint: 'Stop the job on the cluster, and start the run again.',
+      });
     reporter.progress('upload', total, total, bytesText(total));
-    await this.order('sent');
+    if (!(await this.order('sent')))
+      throw new CodedError('server_failed', 'the cluster didn’t take the order that the files are there', {
+        hint: 'Resume the run with --resume.',
+      });
   }
 
-  private start(message: JobMessageOf<'workers'>): void {
+  /** For those who read the folder: the run goes on where it is. */
+  private startAgain(message: JobMessageOf<'workers'>): void {
+    if (this.isFollowed) return;
+    this.isFollowed = true;
+    this.start({ ...message, step: this.lastStep ?? message.step, restarts: 0 }, { isNew: false });
+  }
+
+  private start(message: JobMessageOf<'workers'>, { isNew } = { isNew: true }): void {
     const { planned } = this.opened;
     const { config } = planned.run;
-    const { n, step, trainable_parameters, total_parameters, torch, ...workers } = message;
+    const { n: number, step, trainable_parameters, total_parameters, torch, ...workers } = message;
+    const n = isNew ? number : undefined;
     const again = workers.restarts > 0;
     if (again)
       this.warn('worker_lost', `a worker was lost; the workers were started again and go on from step ${step}`);
-    this.folder.discardAfter(step);
+    if (isNew) this.folder.discardAfter(step);
     const devices = [...new Set(workers.workers.map(({ device }) => device))].join(', ');
     this.emit(
       {
@@ -396,17 +431,22 @@ class ClusterRun {
   /** Commands of the run folder, and a stop of this process, as orders to the job. @returns ends it */
   private passOrders(signal: AbortSignal, following: AbortController): () => void {
     const commands = commandsOf(this.folder, this.warn);
+    const waiting: ControlCommand['type'][] = [];
     let ended = false;
     let stopping = false;
     const watch = async () => {
       while (!ended) {
         await setTimeout(POLL_MS);
-        const orders: ControlCommand['type'][] = commands().map(({ type }) => type);
-        if (signal.aborted) orders.push('stop');
-        for (const order of orders) {
-          if (order === 'stop' && stopping) continue;
-          stopping ||= order === 'stop';
-          await (order === 'stop' ? this.stop(following) : this.order(order));
+        waiting.push(...commands().map(({ type }) => type));
+        if (signal.aborted && !stopping) waiting.push('stop');
+        stopping ||= waiting.includes('stop');
+        while (waiting.length > 0) {
+          const sent = await whileUnreachable(() =>
+            waiting[0] === 'stop' ? this.stop(following) : this.order(waiting[0]!),
+          );
+          // Tried again at the next turn.
+          if (!sent) break;
+          waiting.shift();
         }
       }
     };
@@ -436,8 +476,9 @@ class ClusterRun {
       runtime_env: { working_dir: `gcs://${program}` },
     });
     const began = performance.now();
+    let status: JobStatus | null = { status: 'PENDING', message: null };
     while (performance.now() - began < ORDER_TIMEOUT_MS) {
-      const status = await this.client.status(job);
+      await whileUnreachable(async () => (status = await this.client.status(job)));
       if (status === null || ['STOPPED', 'FAILED'].includes(status.status)) return false;
       if (status.status === 'SUCCEEDED') return true;
       await setTimeout(POLL_MS);
@@ -578,6 +619,17 @@ class ClusterRun {
 
   private emit(body: EngineEventBody, n?: number): void {
     this.events.write(n === undefined ? body : { ...body, job_message: n });
+  }
+}
+
+/** @returns whether it was done: not if the cluster can't be reached for now */
+async function whileUnreachable(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'unreachable') return false;
+    throw error;
   }
 }
 
