@@ -108,6 +108,13 @@ export const engineConfigSchema = z.strictObject({
 export type EngineConfig = z.infer<typeof engineConfigSchema>;
 /** The settings that concern this machine. */
 export type LocalEngineConfig = Omit<EngineConfig, keyof typeof clusterShape>;
+/** Where a run is trained, which doesn't change what is trained. */
+export const PLACE_KEYS = [
+  'backend',
+  'adapter',
+  'threads',
+  ...(Object.keys(clusterShape) as (keyof typeof clusterShape)[]),
+] as const;
 export type BaseWeights = EngineConfig['base_weights'];
 /** How the base weights are stored and multiplied. */
 export type WeightSettings = Pick<EngineConfig, 'base_weights' | 'precision'>;

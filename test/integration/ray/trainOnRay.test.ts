@@ -338,6 +338,31 @@ it('resumes on the cluster from a checkpoint of this machine, and the other way 
   expect([...stateOf(request.out).steps.column('step')]).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
+it('a run that moved to a cluster goes on there, also if it was disturbed before its first checkpoint', async () => {
+  await start(async (job, job0) => {
+    job.hello();
+    await job.receive();
+    job.workers(3);
+    if (job0 === 0) return job.end('FAILED', 'The driver died.');
+    expect(job.settings.resume).toMatchObject({ step: 3 });
+    job.step(4);
+    job.checkpoint(4, { shift: 0 });
+    return job.complete(4, 'stopped');
+  });
+  const request = requestOf({ changes: { engine: { backend: 'auto', address: null }, training: { save_steps: 3 } } });
+  const stopping = new AbortController();
+  await trainRun({
+    ...request,
+    signal: stopping.signal,
+    onEvent: event => event.type === 'checkpoint_saved' && stopping.abort(),
+  });
+  const onCluster = { backend: 'ray' as const, address: server!.url };
+  await expect(trainOnRay({ ...request, resume: true, engine: onCluster })).rejects.toThrow('The driver died.');
+  const own = { ...request, runFile: `${request.out}/run.json`, resume: true };
+  expect((await trainOnRay(own)).outcome.state.step).toBe(4);
+  expect(stateOf(request.out).log.map(({ text }) => text)).not.toContainEqual(expect.stringContaining('other values'));
+});
+
 it('stops and saves by an order to the job', async () => {
   await start(async job => {
     job.hello();

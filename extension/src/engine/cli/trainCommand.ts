@@ -55,13 +55,21 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
   const progress = progressDisplay();
   const display = runDisplay();
   const stop = new AbortController();
+  let isRemote = false;
   const interrupt = () => {
     display.finish();
-    printNote('Stopping after this step; press Ctrl-C again to quit immediately.');
+    printNote(
+      isRemote
+        ? 'Stopping the job after its step; press Ctrl-C again to leave it running.'
+        : 'Stopping after this step; press Ctrl-C again to quit immediately.',
+    );
     stop.abort();
   };
   const quit = () => {
-    process.exit(reportFailure(new CancelledError('Stopped immediately; the last checkpoint is kept.')));
+    const said = isRemote
+      ? `Left. The job goes on unless it was stopped already; follow it with --resume --out ${out}`
+      : 'Stopped immediately; the last checkpoint is kept.';
+    process.exit(reportFailure(new CancelledError(said)));
   };
   let recorded = false;
   const settled = onInterruption(interrupt, quit);
@@ -74,7 +82,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
       else display.show(event);
     };
     const engine = placeOf(flags.on);
-    const isRemote = (engine ?? readEngine(runFile, out, resume)).backend === 'ray';
+    isRemote = (engine ?? readEngine(runFile, out, resume)).backend === 'ray';
     const confirm = (address: string, sent: readonly string[]) =>
       confirmSending(address, sent, { yes: flags.yes ?? false });
     const train = isRemote ? (request: TrainRequest) => trainOnRay({ ...request, confirm }) : trainRun;

@@ -1,5 +1,6 @@
 // A Ray cluster through the REST API of its jobs, at the address of its dashboard. Tokens and headers come from the environment, as
 // for Ray's own command line, and are in no message.
+import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import { CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
@@ -24,6 +25,8 @@ export interface Submission {
 }
 
 const IDLE_MS = 60_000;
+/** Time for a cluster to take a job. */
+const BUSY_MS = 90_000;
 /** Ray sends up to 20,000 characters at once, and a line whole. */
 const MAX_LOG_CHUNK_BYTES = 1 << 24;
 
@@ -71,7 +74,17 @@ export class ClusterClient {
   }
 
   async submit(submission: Submission): Promise<void> {
-    await this.server.parsed(submittedSchema, { path: '/api/jobs/', json: submission });
+    const began = performance.now();
+    for (;;) {
+      try {
+        await this.server.parsed(submittedSchema, { path: '/api/jobs/', json: submission });
+        return;
+      } catch (error) {
+        // A head that has just started, or a node that is busy.
+        if (!isForLater(error) || performance.now() - began > BUSY_MS) throw error;
+        await setTimeout(2_000);
+      }
+    }
   }
 
   /** @returns null if the cluster doesn't know the job, such as after a restart of its head */
@@ -168,6 +181,11 @@ export function headersOf(environment: NodeJS.ProcessEnv): Record<string, string
     headers = read.data;
   }
   return { ...headers, ...(token ? { authorization: `Bearer ${token}` } : {}) };
+}
+
+/** What Ray answers while no node can take a job. */
+function isForLater(error: unknown): boolean {
+  return /no available agent|try again later/i.test((error as Error).message);
 }
 
 function refusedLogin(error: unknown): CodedError | null {

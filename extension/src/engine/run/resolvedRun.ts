@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../../core/inputError.js';
+import { PLACE_KEYS } from '../../protocol/engineConfig.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { isLink } from '../../system/fileStat.js';
 import { MODEL_ALIASES } from '../hub/pypiModel.js';
@@ -105,6 +106,7 @@ function settledRun(folder: RunFolder, recorded: Record<string, unknown>, warn: 
       chat_template: moved(then.dataset.chat_template, now.dataset.chat_template),
       suites: now.dataset.suites,
     },
+    engine: movedEngine(then.engine, now.engine),
     method: { ...then.method, init_from: moved(then.method.init_from, now.method.init_from) },
     training: {
       ...then.training,
@@ -118,6 +120,12 @@ function settledRun(folder: RunFolder, recorded: Record<string, unknown>, warn: 
   const keys = changed.join(', ');
   warn('run_file_changed', `run.json has other values than the run was started with, which are kept: ${keys}`);
   return parseRun(expected, folder.runFile);
+}
+
+/** A run that went to a cluster, or came back, goes on where it was last. */
+function movedEngine(then: RunConfig['engine'], now: RunConfig['engine']): RunConfig['engine'] {
+  if (then.backend !== 'ray' && now.backend !== 'ray') return then;
+  return { ...then, ...Object.fromEntries(PLACE_KEYS.map(key => [key, now[key]])) };
 }
 
 /** Another path counts, but not a path where there was none. */

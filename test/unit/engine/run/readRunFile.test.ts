@@ -51,6 +51,12 @@ describe('readRunFile', () => {
     expect(config.engine).toEqual({
       backend: 'auto',
       adapter: null,
+      address: null,
+      num_workers: 1,
+      use_gpu: false,
+      storage_path: null,
+      strategy: 'auto',
+      runtime_env: null,
       compile: 'auto',
       threads: null,
       base_weights: 'float32',
