@@ -33,7 +33,10 @@ describe('placeOf', () => {
 
   it('a name that no cluster has is refused with those there are', async () => {
     writeFileSync(clustersFile(), JSON.stringify([LAB]));
-    expect((await inputErrorOf(() => placeOf('lob'))).record()).toMatchObject({ key: '--on', hint: 'Known: lab, here.' });
+    expect((await inputErrorOf(() => placeOf('lob'))).record()).toMatchObject({
+      key: '--on',
+      hint: 'Known: lab, here.',
+    });
   });
 
   it('an address with a login is refused, without saying it', () => {
