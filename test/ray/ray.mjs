@@ -18,6 +18,7 @@ const { cacheFolder } = await importEngineModule('engine/install/paths.ts');
 const python = process.env.TUNEWRIGHT_RAY_PYTHON ?? installPeer(join(cacheFolder(), 'peers', 'ray'), PACKAGES);
 const port = await freePort();
 const dashboard = await freePort();
+const agent = await freePort();
 const temporary = mkdtempSync(join(tmpdir(), 'tw-ray-'));
 const cluster = spawn(
   join(dirname(python), 'ray'),
@@ -34,7 +35,16 @@ const cluster = spawn(
       temporary,
       '--disable-usage-stats',
     ],
-    ...['--dashboard-host', '127.0.0.1', '--dashboard-port', dashboard, '--node-ip-address', '127.0.0.1'],
+    ...[
+      '--dashboard-host',
+      '127.0.0.1',
+      '--dashboard-port',
+      dashboard,
+      '--dashboard-agent-listen-port',
+      agent,
+      '--node-ip-address',
+      '127.0.0.1',
+    ],
   ].map(String),
   {
     stdio: ['ignore', 'ignore', 'inherit'],
