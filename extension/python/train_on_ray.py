@@ -224,7 +224,8 @@ def failure_of(error):
 
 def is_out_of_memory(error, text):
     names = {each.__name__ for each in type(error).__mro__}
-    return "OutOfMemoryError" in names or "OutOfMemoryError" in text or "out of memory" in text
+    said = ("OutOfMemoryError", "out of memory", "can't allocate memory")
+    return "OutOfMemoryError" in names or any(each in text for each in said)
 
 
 def first_lines(text, count=3, characters=600):

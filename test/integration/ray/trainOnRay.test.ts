@@ -1,6 +1,6 @@
 // Runs on a stand-in for a Ray cluster: what is sent, what comes back, and all that can go wrong between. The real thing is tested by
 // `npm run test:ray`.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
 import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
@@ -361,6 +361,23 @@ it('a run that moved to a cluster goes on there, also if it was disturbed before
   const own = { ...request, runFile: `${request.out}/run.json`, resume: true };
   expect((await trainOnRay(own)).outcome.state.step).toBe(4);
   expect(stateOf(request.out).log.map(({ text }) => text)).not.toContainEqual(expect.stringContaining('other values'));
+});
+
+it('checkpoints come from storage_path where this machine has the folder, else over the log', async () => {
+  let job: StandInJob | null = null;
+  await start(async started => goesWell((job = started), 2));
+  const storage = place.file('storage');
+  mkdirSync(storage);
+  for (const [path, by] of [
+    [storage, 'folder'],
+    [place.file('not here'), 'log'],
+  ] as const) {
+    const { result } = await trainOnRay(requestOf({ changes: { engine: { storage_path: path } } }));
+    expect(existsSync(`${result}/adapter_model.safetensors`)).toBe(true);
+    expect(job!.log.includes('"type":"piece"')).toBe(by === 'log');
+    // The file by which the job learned of it is gone.
+    expect(readdirSync(storage, { recursive: true }).filter(name => String(name).includes('reader-'))).toEqual([]);
+  }
 });
 
 it('stops and saves by an order to the job', async () => {

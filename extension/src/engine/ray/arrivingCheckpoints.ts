@@ -20,8 +20,8 @@ export class ArrivingCheckpoints {
   constructor(
     /** For files of which not all has come. */
     private readonly folder: string,
-    /** The run's folder in storage_path, if this machine can read it. */
-    private readonly shared: string | null,
+    /** The run's folder in storage_path; null: this machine can't read it. */
+    private readonly shared: () => string | null,
   ) {}
 
   take({ path, offset, data }: JobMessageOf<'piece'>): void {
@@ -44,7 +44,7 @@ export class ArrivingCheckpoints {
   /** @throws CodedError if a file isn't as it was sent */
   async finish(folder: string, message: JobMessageOf<'checkpoint'>, state: TrainerState): Promise<void> {
     this.close();
-    const from = message.shared && this.shared !== null ? this.shared : this.folder;
+    const from = (message.shared ? this.shared() : null) ?? this.folder;
     const source = (name: string) => join(from, `step-${message.state.step}`, name);
     for (const name of [TRAINABLE, OPTIMIZER]) {
       const expected = message.files[name];

@@ -141,7 +141,7 @@ class ClusterRun {
     rmSync(temporary, { recursive: true, force: true });
     this.owned.own(temporary, path => rmSync(path, { recursive: true, force: true }));
     this.arriving = this.owned.own(
-      new ArrivingCheckpoints(join(temporary, 'arriving'), this.sharedFolder(earlier?.run ?? null)),
+      new ArrivingCheckpoints(join(temporary, 'arriving'), () => this.sharedFolder(this.record.run)),
       arriving => arriving.close(),
     );
     try {
@@ -189,9 +189,9 @@ class ClusterRun {
   }
 
   /** Where the cluster keeps checkpoints, if this machine has the folder too. */
-  private sharedFolder(run: string | null): string | null {
+  private sharedFolder(run: string): string | null {
     const { storage_path: path } = this.engine;
-    return run !== null && path !== null && isAbsolute(path) && isFolder(path) ? join(path, run) : null;
+    return path !== null && isAbsolute(path) && isFolder(path) ? join(path, run) : null;
   }
 
   private plannedJob(): Promise<JobPlan> {
