@@ -112,7 +112,7 @@ export class GpuMemory implements BufferManager {
     throw new CodedError(
       'out_of_memory',
       `a tensor of ${size.toLocaleString('en')} bytes is larger than the GPU ${this.name} allows (${most.toLocaleString('en')})`,
-      { hint: 'Use a smaller training.per_device_train_batch_size or data.max_length, or engine.backend "auto".' },
+      { hint: 'Use a smaller training.per_device_train_batch_size or dataset.max_length, or engine.backend "auto".' },
     );
   }
 }
