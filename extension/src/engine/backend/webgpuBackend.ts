@@ -6,6 +6,7 @@ import { openGpu } from '../webgpu/dawn.js';
 import { DeviceErrors } from '../webgpu/deviceErrors.js';
 import { GpuMemory } from '../webgpu/gpuMemory.js';
 import { registerKernels } from '../webgpu/kernels/all.js';
+import { tooManyGroups } from '../webgpu/shader.js';
 import { bytesOf, WEBGPU, type WebgpuBackend } from '../webgpu/tfjsWebgpu.js';
 import type { Backend } from './backend.js';
 
@@ -97,7 +98,13 @@ function adapt(backend: WebgpuBackend, memory: GpuMemory, errors: DeviceErrors):
   backend.checkErrors = () => errors.check();
   backend.runWebGPUProgram = (...args) => {
     errors.check();
-    return runWebGPUProgram.apply(backend, args);
+    try {
+      return runWebGPUProgram.apply(backend, args);
+    } catch (error) {
+      const { message } = error as Error;
+      if (!/dispatch size exceeds/i.test(message)) throw error;
+      throw tooManyGroups(args[0].constructor.name, `more workgroups than it has (${message})`);
+    }
   };
   backend.read = dataId => readTensor(backend, memory, errors, dataId);
 }

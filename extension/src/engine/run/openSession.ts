@@ -10,6 +10,7 @@ import { Session } from '../generation/session.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import { usablePositions } from '../models/rotaryTables.js';
 import { openTrained } from './attachMethod.js';
+import { checkDeviceFits } from './deviceFit.js';
 import { layoutsOf, loadOnto, openModelFiles } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
 import { openDevice } from './openDevice.js';
@@ -61,11 +62,10 @@ async function open(
   const backend = await openDevice(base.files, settings, reporter);
   const weights = await usableWeights(settings, { ...settings, backend, method: null, reporter });
   const { architecture } = base;
+  const layouts = layoutsOf(base, weights);
+  checkDeviceFits({ layouts, trained: [] }, backend, settings.model);
   checkFits(
-    inferenceBytes(
-      { architecture, layouts: layoutsOf(base, weights) },
-      Math.min(EXPECTED_TOKENS, usablePositions(architecture)),
-    ),
+    inferenceBytes({ architecture, layouts }, Math.min(EXPECTED_TOKENS, usablePositions(architecture))),
     settings,
   );
   const { model } = loadOnto(backend, base, reporter, { settings: weights, transposed: true });

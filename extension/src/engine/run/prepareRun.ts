@@ -24,6 +24,7 @@ import { RunFolder } from '../runFolder/runFolder.js';
 import { checkEpochs, type RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
 import { checkSuites } from './contamination.js';
+import { checkDeviceFits } from './deviceFit.js';
 import { evaluationMetrics, type EvaluationMetrics } from './evaluationMetrics.js';
 import { excludedRows } from './excludedRows.js';
 import { generalRows } from './generalRows.js';
@@ -138,6 +139,8 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
   const use = { backend, method: attached.method, reporter: reporting, threads };
   const settings = await usableWeights(config.engine, use);
   const layouts = layoutsOf(onDisk, settings);
+  const trained = attached.plan('training');
+  checkDeviceFits({ layouts, trained }, backend, run.path);
   const estimate = estimateRun({
     attached,
     layouts,
