@@ -2,7 +2,7 @@
 // undisturbed one, and its losses are those of TensorFlow.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { succeed, tunewright, workplace } from '../../support/cli.js';
+import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
 import { useSoftwareGpu } from '../../support/softwareGpu.js';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
@@ -54,4 +54,17 @@ it('has the losses of the same run on TensorFlow, with the same values dropped',
     expect(Math.abs(actual.get(step)!.loss / loss - 1), `loss of step ${step}`).toBeLessThan(1e-5);
     expect(Math.abs(actual.get(step)!.norm / norm - 1), `gradient norm of step ${step}`).toBeLessThan(1e-4);
   }
+});
+
+it('is refused where there is no such GPU, with the place of its name and the GPUs that there are', async () => {
+  const train = (engine: object) =>
+    tunewright(['train', place.run('no-gpu', { engine }), '--out', place.file('never')]);
+  const listed = /There are: 0: \S.* \(\w+\)/;
+  const at = `${place.file('no-gpu.json')}: engine.adapter: `;
+  expectRefusal(await train({ backend: 'webgpu', adapter: 'Voodoo' }), `${at}no GPU "Voodoo".`, listed);
+  expectRefusal(await train({ adapter: 99 }), `${at}no GPU 99.`, listed);
+  const other = { backend: 'tensorflow', adapter: 0 };
+  expectRefusal(await train(other), `${at}only webgpu has adapters, not tensorflow.`, 'Leave it out');
+  for (const adapter of ['Voodoo', '99'])
+    expectRefusal(await tunewright(['engine', 'bench', '--gpu-adapter', adapter]), 'engine.adapter: no GPU', listed);
 });

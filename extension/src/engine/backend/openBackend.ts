@@ -37,7 +37,10 @@ export async function openBackend({
 }: OpenBackendOptions): Promise<Backend> {
   const wanted = wantedBackend({ backend, adapter });
   if (adapter !== null && wanted !== 'webgpu')
-    throw new InputError(`only webgpu has adapters, not ${backend}`, { key: 'engine.adapter' });
+    throw new InputError(`only webgpu has adapters, not ${backend}`, {
+      key: 'engine.adapter',
+      hint: 'Leave it out, or set engine.backend to "webgpu".',
+    });
   if (wanted === 'wasm') return open('wasm', loadWasmBackend);
   if (wanted === 'webgpu') return open('webgpu', () => loadWebgpuBackend(adapter));
   const installation = await findInstallation();

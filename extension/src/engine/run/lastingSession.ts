@@ -2,6 +2,7 @@
 // the device, the model and the adapters again. For `session`, `serve` and `chat`, which answer many requests.
 import { webgpuHasFailed } from '../backend/webgpuBackend.js';
 import type { Session } from '../generation/session.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
 import type { SessionSettings } from '../../protocol/sessionMessages.js';
 import { openSession, type NamedAdapter } from './openSession.js';
 import type { Reporter } from './reporter.js';
@@ -10,7 +11,7 @@ type Parts = 'facts' | 'adapters' | 'templateFacts' | 'loadFolder' | 'unload' | 
 
 /** @throws as `openSession` */
 export async function openLastingSession(
-  settings: SessionSettings,
+  settings: SessionSettings & Partial<Pick<EngineConfig, 'adapter'>>,
   adapters: readonly NamedAdapter[],
   reporter: Reporter,
 ): Promise<LastingSession> {

@@ -3,6 +3,7 @@
 import { isFull } from '../backend/backend.js';
 import { InputError } from '../../core/inputError.js';
 import { bytes } from '../../core/units.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
 import type { SessionSettings } from '../../protocol/sessionMessages.js';
 import { inferenceBytes } from '../estimate/estimateRun.js';
 import { CACHE_BYTES } from '../generation/scheduler.js';
@@ -34,7 +35,7 @@ const EXPECTED_TOKENS = 2048;
  * @throws InputError if the model or an adapter can't be used, or the model doesn't fit into memory
  */
 export async function openSession(
-  settings: SessionSettings,
+  settings: SessionSettings & Partial<Pick<EngineConfig, 'adapter'>>,
   adapters: readonly NamedAdapter[],
   reporter: Reporter,
 ): Promise<Session> {
@@ -48,7 +49,7 @@ export async function openSession(
 }
 
 async function open(
-  settings: SessionSettings,
+  settings: SessionSettings & Partial<Pick<EngineConfig, 'adapter'>>,
   adapters: readonly NamedAdapter[],
   reporter: Reporter,
   owned: OwnedResources,

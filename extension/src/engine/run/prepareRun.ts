@@ -133,7 +133,7 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
     checkInputs(resumePoint.state, inputs, contentHash, { model: onDisk.files.path, warn: reporting.warn });
   } else if (resume) reporting.warn('started_anew', 'the run has no checkpoint yet, so it starts from the beginning');
 
-  const backend = await openDevice(onDisk.files, config.engine, reporting);
+  const backend = await openRunDevice(run, onDisk, reporting);
   const compile = compiles(run, backend);
   const { threads } = config.engine;
   const use = { backend, method: attached.method, reporter: reporting, threads };
@@ -173,6 +173,17 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
   adapter.takeOver();
   const parts = { run, onDisk, backend, model, adapter, rows, exclude, shape, forgetting, metrics };
   return { ...parts, settings, compile, estimate, rng, inputs, resumePoint, warnings };
+}
+
+/** @throws InputError with the run file's path, since its key is one of that file */
+async function openRunDevice({ config, path }: RunFile, { files }: ModelOnDisk, reporter: Reporter): Promise<Backend> {
+  try {
+    return await openDevice(files, config.engine, reporter);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const { message, ...details } = error.record();
+    throw new InputError(message, { file: path, ...details });
+  }
 }
 
 /**
