@@ -35,5 +35,4 @@ export function checkDeviceFits(
 }
 
 const FLOAT32 = 'Use "float32", whose matrices are held in parts, a smaller model, or engine.backend "auto".';
-const OTHER_METHOD =
-  'Train fewer or smaller tensors (LORA without whole modules, a smaller r), or set engine.backend to "auto".';
+const OTHER_METHOD = 'Train fewer or smaller tensors (no whole modules, a smaller r), or set engine.backend to "auto".';
