@@ -28,7 +28,9 @@ test('no other option takes a number', () => {
   const others = leaves(tunewrightProgram()).flatMap(command => command.options.filter(({ parseArg }) => parseArg));
   // `choices` sets a parser as well.
   const unknown = others.filter(({ flags, argChoices }) => !NUMBERS.test(flags) && !argChoices);
-  expect(new Set(unknown.map(({ flags }) => flags))).toEqual(new Set(['--max-shard-size <size>', '--gpu-adapter <name>']));
+  expect(new Set(unknown.map(({ flags }) => flags))).toEqual(
+    new Set(['--max-shard-size <size>', '--gpu-adapter <name>']),
+  );
 });
 
 test('a GPU is an index or a name', () => {
