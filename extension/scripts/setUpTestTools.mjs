@@ -10,6 +10,8 @@ import { codeServerFolder, systemChromium, testToolsFolder } from './testTools.m
 const NODE = 'node@24';
 const CODE_SERVER = '4.139.1';
 const BROWSER_PACKAGES = ['chromium', 'fonts-dejavu-core', 'fonts-liberation'];
+/** Chromium's package has a Vulkan driver that computes on the CPU, for tests of WebGPU; the loader isn't one of its dependencies. */
+const GPU_PACKAGES = ['libvulkan1'];
 /** Required to build code-server's packages. */
 const BUILD_PACKAGES = ['libkrb5-dev', 'libsecret-1-dev', 'libx11-dev', 'libxkbfile-dev', 'pkg-config'];
 
@@ -52,6 +54,7 @@ function isInstalled() {
 
 /** @throws Error saying what is missing, and how to install it */
 export function setUpBrowser() {
+  installDebianPackages(GPU_PACKAGES);
   if (existsSync(systemChromium())) return;
   if (process.env.TUNEWRIGHT_CHROMIUM || !installDebianPackages(BROWSER_PACKAGES))
     throw new Error(`Chromium is missing at ${systemChromium()}: install it, or set TUNEWRIGHT_CHROMIUM to its path`);

@@ -1,5 +1,6 @@
-// `npm run bench:gpu [-- --gpu-adapter NAME]`: `engine bench` on the GPU, on this machine's CPU with TensorFlow if that is installed,
-// and the same LoRA rows with PyTorch + PEFT if TUNEWRIGHT_BENCH_PYTHON (or python3) has a torch that finds the GPU. Writes GPU.md.
+// `npm run bench:gpu [-- --gpu-adapter NAME --only PART]`: `engine bench` on the GPU, its short rows on this machine's CPU with
+// TensorFlow if that is installed, and the LoRA rows with PyTorch + PEFT if TUNEWRIGHT_BENCH_PYTHON (or python3) has a torch that finds
+// the GPU; TUNEWRIGHT_BENCH_DEVICE=cpu measures those on the CPU. Writes GPU.md.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,17 +19,25 @@ function measure(backend, ...options) {
   return status === 0 ? JSON.parse(readFileSync(out, 'utf8')) : null;
 }
 
-function peer() {
+function peer(ids) {
   const python = process.env.TUNEWRIGHT_BENCH_PYTHON ?? 'python3';
-  const { status, stdout, stderr } = spawnSync(python, [join(root, 'test/bench/gpu_peft.py')], { encoding: 'utf8' });
+  const program = [join(root, 'test/bench/gpu_peft.py'), process.env.TUNEWRIGHT_BENCH_DEVICE ?? '', ...ids];
+  const { status, stdout, stderr, error } = spawnSync(python, program, { encoding: 'utf8' });
   if (status === 0) return JSON.parse(stdout);
-  console.error(`PyTorch + PEFT not measured: ${stderr.trim().split('\n').at(-1)}`);
+  console.error(`PyTorch + PEFT not measured: ${error?.message ?? stderr.trim().split('\n').at(-1)}`);
   return null;
 }
 
 const gpu = measure('webgpu', ...process.argv.slice(2));
 if (!gpu) process.exit(1);
-const others = [measure('tensorflow', '--only', '4 x 256', 'decoding, SmolLM2-135M'), peer()].filter(Boolean);
+const having = (...parts) => gpu.rows.map(({ id }) => id).filter(id => parts.some(part => id.includes(part)));
+// The others would take a CPU many minutes.
+const short = having('product 1024', '4 x 256', 'decoding');
+const lora = having('LoRA, SmolLM2-135M');
+const others = [
+  short.length > 0 ? measure('tensorflow', '--only', ...short) : null,
+  lora.length > 0 ? peer(lora) : null,
+].filter(Boolean);
 const answers = [gpu, ...others];
 const speed = (answer, id) => answer.rows.find(row => row.id === id)?.value;
 const cell = value => (typeof value === 'number' ? value.toLocaleString('en', { maximumSignificantDigits: 4 }) : '');

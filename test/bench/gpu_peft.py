@@ -1,7 +1,11 @@
-"""The LoRA rows of `engine bench` with PyTorch + PEFT on the same GPU: prints an answer of the same form as JSON."""
+"""The LoRA rows of `engine bench` with PyTorch + PEFT on the same GPU: prints an answer of the same form as JSON.
+
+Called as `gpu_peft.py DEVICE ROW...` by gpu.mjs; DEVICE is one of torch, or empty for the GPU that there is.
+"""
 
 import json
 import statistics
+import sys
 import time
 
 import torch
@@ -16,12 +20,26 @@ ROWS = [("LoRA, SmolLM2-135M, 4 x 256", 4, 256), ("LoRA, SmolLM2-135M, 1 x 1024"
 MEASURE_SECONDS = 8
 
 
+def default_device():
+    """CUDA is also ROCm's name."""
+    if torch.cuda.is_available():
+        return "cuda"
+    if torch.backends.mps.is_available():
+        return "mps"
+    raise SystemExit("torch finds no GPU")
+
+
+DEVICE, *WANTED = sys.argv[1:]
+DEVICE = DEVICE or default_device()
+
+
 def measure(batch, tokens):
-    torch.cuda.reset_peak_memory_stats()
-    base = LlamaForCausalLM(LlamaConfig(**SHAPE)).to("cuda")
+    if DEVICE == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    base = LlamaForCausalLM(LlamaConfig(**SHAPE)).to(DEVICE)
     model = get_peft_model(base, LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"]))
     optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=1e-4, weight_decay=0.0)
-    ids = torch.randint(0, SHAPE["vocab_size"], (batch, tokens), device="cuda")
+    ids = torch.randint(0, SHAPE["vocab_size"], (batch, tokens), device=DEVICE)
 
     def step():
         loss = model(input_ids=ids, labels=ids).loss
@@ -41,11 +59,10 @@ def measure(batch, tokens):
         times.append(time.perf_counter() - began)
     seconds = statistics.median(times)
     return {"value": batch * tokens / seconds, "unit": "tokens/s", "seconds": seconds,
-            "bytes": torch.cuda.max_memory_allocated(), "problem": None}
+            "bytes": torch.cuda.max_memory_allocated() if DEVICE == "cuda" else None, "problem": None}
 
 
-if not torch.cuda.is_available():
-    raise SystemExit("torch finds no GPU")
 torch.backends.cuda.matmul.allow_tf32 = False
-rows = [{"id": name, **measure(batch, tokens)} for name, batch, tokens in ROWS]
-print(json.dumps({"backend": "PyTorch + PEFT", "library": torch.__version__, "device": torch.cuda.get_device_name(), "rows": rows}))
+rows = [{"id": name, **measure(batch, tokens)} for name, batch, tokens in ROWS if name in WANTED]
+name = torch.cuda.get_device_name() if DEVICE == "cuda" else DEVICE
+print(json.dumps({"backend": "PyTorch + PEFT", "library": torch.__version__, "device": name, "rows": rows}))

@@ -177,9 +177,8 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
   } catch (thrown) {
     error = thrown;
   }
-  const trained = new Map(
-    [...adapter.variables].map(([key, variable]) => [key, variable.dataSync<'float32'>().slice()]),
-  );
+  const trained = new Map<string, Float32Array>();
+  for (const [key, variable] of adapter.variables) trained.set(key, (await variable.data<'float32'>()).slice());
   trainer.dispose();
   forgetting?.dispose();
   adapter.dispose();

@@ -70,7 +70,7 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
   'engine install': { args: ['--library', './none'], record: { code: 'bad_input' } },
   'engine status': { args: ['surplus'], record: USAGE },
   'engine speed': { args: ['--threads', '0'], record: USAGE },
-  'engine bench': { args: ['--threads', '0'], record: USAGE },
+  'engine bench': { args: ['--only', 'none'], record: { code: 'bad_input', key: '--only' } },
   clean: {
     args: ['--runs', 'none'],
     record: { code: 'bad_input', file: expect.stringContaining('none') as string, key: '--runs' },

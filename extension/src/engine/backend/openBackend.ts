@@ -9,7 +9,7 @@ import { findInstallation } from '../install/installation.js';
 import { findRealGpu } from '../webgpu/dawn.js';
 import type { Backend } from './backend.js';
 import { loadTensorflowBackend } from './tensorflowBackend.js';
-import { loadWebgpuBackend } from './webgpuBackend.js';
+import { loadWebgpuBackend, webgpuHasFailed } from './webgpuBackend.js';
 import { loadWasmBackend } from './wasmBackend.js';
 
 export interface OpenBackendOptions
@@ -25,7 +25,8 @@ const COST = 'using the wasm backend, which is about 8 times slower';
 const opened = new Map<Backend['name'], Backend>();
 
 /**
- * Sets tfjs's current backend. A process loads each backend once, with the number of threads of the first call.
+ * Sets tfjs's current backend. A process loads each backend once, with the number of threads of the first call; a GPU that
+ * has failed is opened again.
  * @throws InputError if `tensorflow` or `webgpu` is requested but not available, or there is no such GPU
  */
 export async function openBackend({
@@ -36,7 +37,10 @@ export async function openBackend({
 }: OpenBackendOptions): Promise<Backend> {
   const wanted = wantedBackend({ backend, adapter });
   if (adapter !== null && wanted !== 'webgpu')
-    throw new InputError(`only webgpu has adapters, not ${backend}`, { key: 'engine.adapter' });
+    throw new InputError(`only webgpu has adapters, not ${backend}`, {
+      key: 'engine.adapter',
+      hint: 'Leave it out, or set engine.backend to "webgpu".',
+    });
   if (wanted === 'wasm') return open('wasm', loadWasmBackend);
   if (wanted === 'webgpu') return open('webgpu', () => loadWebgpuBackend(adapter));
   const installation = await findInstallation();
@@ -79,7 +83,8 @@ async function openWithoutTensorflow(
 }
 
 async function open(name: Backend['name'], load: () => Promise<Backend>): Promise<Backend> {
-  const backend = opened.get(name) ?? (await load());
+  const isUsable = name !== 'webgpu' || !webgpuHasFailed();
+  const backend = (isUsable ? opened.get(name) : undefined) ?? (await load());
   opened.set(name, backend);
   await tf.setBackend(name);
   return backend;

@@ -1,4 +1,4 @@
-// Opens a GPU and registers tfjs's WebGPU backend on it. Called by openBackend only, once per process.
+// Opens a GPU and registers tfjs's WebGPU backend on it. Called by openBackend only: once per process, and again after the device failed.
 import * as tf from '@tensorflow/tfjs-core';
 import { availableParallelism } from 'node:os';
 import { requireFromTfjsNode, requirePackage } from '../install/tfjsNodePackage.js';
@@ -6,11 +6,33 @@ import { openGpu } from '../webgpu/dawn.js';
 import { DeviceErrors } from '../webgpu/deviceErrors.js';
 import { GpuMemory } from '../webgpu/gpuMemory.js';
 import { registerKernels } from '../webgpu/kernels/all.js';
+import { tooManyGroups } from '../webgpu/shader.js';
 import { bytesOf, WEBGPU, type WebgpuBackend } from '../webgpu/tfjsWebgpu.js';
 import type { Backend } from './backend.js';
 
+let opened: { device: GPUDevice; errors: DeviceErrors } | null = null;
+let hasKernels = false;
+
+/** Whether the device has reported an error: nothing is computed on it any more. */
+export function webgpuHasFailed(): boolean {
+  return opened?.errors.hasFailed ?? false;
+}
+
+/** Gives the device up with all that it holds; tensors on it can only be disposed. */
+function closeFailed(): void {
+  closeDevice();
+  tf.removeBackend(WEBGPU);
+}
+
+function closeDevice(): void {
+  opened?.errors.close();
+  opened?.device.destroy();
+  opened = null;
+}
+
 /** @param chosen name or index of the GPU; null: the first */
 export async function loadWebgpuBackend(chosen: string | number | null): Promise<Backend> {
+  if (webgpuHasFailed()) closeFailed();
   const { device, adapter } = await openGpu(chosen);
   // tfjs-core's bundle for Node doesn't register gradients; the union package, which tfjs-node loads too, does.
   requireFromTfjsNode('@tensorflow/tfjs');
@@ -18,14 +40,15 @@ export async function loadWebgpuBackend(chosen: string | number | null): Promise
   const errors = new DeviceErrors(device, adapter.name);
   const backend = asInBrowser(device, () => new package_.WebGPUBackend(device, device.adapterInfo) as WebgpuBackend);
   adapt(backend, new GpuMemory(device, adapter.name), errors);
-  registerKernels();
+  // They stay, also without a backend.
+  if (!hasKernels) registerKernels();
+  hasKernels = true;
   tf.registerBackend(WEBGPU, () => backend);
   await tf.setBackend(WEBGPU);
   // Dawn's threads would keep the process alive.
-  process.on('exit', () => {
-    errors.close();
-    device.destroy();
-  });
+  process.off('exit', closeDevice);
+  process.on('exit', closeDevice);
+  opened = { device, errors };
   return {
     name: 'webgpu',
     libraryVersion: requirePackage('@tensorflow/tfjs-backend-webgpu/package.json').version,
@@ -75,7 +98,13 @@ function adapt(backend: WebgpuBackend, memory: GpuMemory, errors: DeviceErrors):
   backend.checkErrors = () => errors.check();
   backend.runWebGPUProgram = (...args) => {
     errors.check();
-    return runWebGPUProgram.apply(backend, args);
+    try {
+      return runWebGPUProgram.apply(backend, args);
+    } catch (error) {
+      const { message } = error as Error;
+      if (!/dispatch size exceeds/i.test(message)) throw error;
+      throw tooManyGroups(args[0].constructor.name, `more workgroups than it has (${message})`);
+    }
   };
   backend.read = dataId => readTensor(backend, memory, errors, dataId);
 }

@@ -14,6 +14,7 @@ import {
 export interface EngineFlags {
   backend: EngineConfig['backend'];
   threads?: number;
+  gpuAdapter?: string | number;
 }
 
 export interface WeightFlags {
@@ -24,7 +25,12 @@ export interface WeightFlags {
 export function withEngineOptions(command: Command): Command {
   return command
     .addOption(optionOf('backend'))
-    .option('--threads <count>', 'CPU threads (default: all cores)', threadCount);
+    .option('--threads <count>', 'CPU threads (default: all cores)', threadCount)
+    .option(
+      '--gpu-adapter <name>',
+      'which GPU webgpu uses: its name, a part of it, or its index in engine status (default: the first)',
+      adapterName,
+    );
 }
 
 /** For commands that don't change the base weights. */
@@ -32,8 +38,12 @@ export function withWeightOptions(command: Command): Command {
   return command.addOption(optionOf('base_weights')).addOption(optionOf('precision'));
 }
 
-export function engineOf({ backend, threads }: EngineFlags): Pick<EngineConfig, 'backend' | 'threads'> {
-  return { backend, threads: threads ?? null };
+export function engineOf({
+  backend,
+  threads,
+  gpuAdapter,
+}: EngineFlags): Pick<EngineConfig, 'backend' | 'threads' | 'adapter'> {
+  return { backend, threads: threads ?? null, adapter: gpuAdapter ?? null };
 }
 
 export function weightsOf({ baseWeights, precision }: WeightFlags): WeightSettings {
@@ -47,6 +57,12 @@ function optionOf(key: 'backend' | 'base_weights' | 'precision'): Option {
   return new Option(`--${key.replaceAll('_', '-')} <name>`, schema.meta()!.description)
     .choices(choices)
     .default(schema.parse(undefined));
+}
+
+/** A number is an index. */
+function adapterName(text: string): string | number {
+  if (text === '') throw new InvalidArgumentError('must be a name or an index');
+  return /^\d+$/.test(text) ? Number(text) : text;
 }
 
 /** Parsers of numeric options. @throws InvalidArgumentError that says what is allowed */

@@ -1,7 +1,6 @@
 // Options of the commands that keep one model in memory and answer with any of its adapters: `chat` and `serve`.
 import type { Command } from 'commander';
-import type { Session } from '../generation/session.js';
-import { openSession } from '../run/openSession.js';
+import { openLastingSession, type LastingSession } from '../run/lastingSession.js';
 import { namedAdapters } from '../serve/modelNames.js';
 import {
   engineOf,
@@ -26,12 +25,12 @@ export function withSessionOptions(command: Command): Command {
 }
 
 /** Loads the model and the adapters, with progress. The caller disposes the session. */
-export async function sessionOf(flags: SessionFlags): Promise<Session> {
+export async function sessionOf(flags: SessionFlags): Promise<LastingSession> {
   const adapters = namedAdapters(flags.adapter ?? []);
   const progress = progressDisplay();
   try {
     const settings = { model: flags.model, folder: '.', ...engineOf(flags), ...weightsOf(flags) };
-    return await openSession(settings, adapters, progress);
+    return await openLastingSession(settings, adapters, progress);
   } finally {
     progress.finish();
   }

@@ -1,5 +1,5 @@
 // Which Dawn is used, and where it is: npm's package `webgpu`, Chromium's WebGPU library as an addon for Node.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { dawnFolder } from './paths.js';
 import { requirePackage } from './tfjsNodePackage.js';
@@ -20,6 +20,29 @@ export function dawnPlatform(platform: string = process.platform, arch: string =
 }
 
 export const DAWN_ADDON = 'dawn.node';
+
+/** Names and sizes of the files that were installed, as JSON. */
+export const DAWN_SIZES = 'sizes.json';
+
+/**
+ * What is wrong with the files beside an addon; null if nothing is, or it wasn't installed by us. A library that was cut off ends the
+ * process that loads it without a word.
+ */
+export function damageOf(addon: string): string | null {
+  const folder = dirname(addon);
+  const record = join(folder, DAWN_SIZES);
+  if (!existsSync(record)) return null;
+  try {
+    const sizes = JSON.parse(readFileSync(record, 'utf8')) as Record<string, number>;
+    for (const [name, size] of Object.entries(sizes)) {
+      const found = statSync(join(folder, name), { throwIfNoEntry: false })?.size;
+      if (found !== size) return found === undefined ? `${name} is missing` : `${name} has ${found} of ${size} bytes`;
+    }
+    return null;
+  } catch {
+    return `${DAWN_SIZES} can't be read`;
+  }
+}
 
 /** Path of the addon: installed by `engine install`, or in a checkout's node_modules; null if there is none. */
 export function findDawn(): string | null {

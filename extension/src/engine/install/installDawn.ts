@@ -2,14 +2,22 @@
 // `engine install`. Needs no npm, no compiler and no TensorFlow.
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { InputError } from '../../core/inputError.js';
 import { CACHE_ELSEWHERE, checkFreeSpace } from '../files/diskSpace.js';
 import { runCommand } from '../machine/runCommand.js';
-import { DAWN_ADDON, DAWN_INTEGRITY, DAWN_PLATFORMS, DAWN_VERSION, dawnPlatform } from './dawnPackage.js';
+import {
+  damageOf,
+  DAWN_ADDON,
+  DAWN_INTEGRITY,
+  DAWN_PLATFORMS,
+  DAWN_SIZES,
+  DAWN_VERSION,
+  dawnPlatform,
+} from './dawnPackage.js';
 import { describeUrl, withIndexClient } from './indexClient.js';
 import { installInto } from './installInto.js';
 import { readRegistrySettings } from './npmSettings.js';
@@ -32,7 +40,7 @@ const DISK_BYTES = 0.1e9;
 const LICENCE = 'package/LICENSE.md';
 
 /**
- * Returns an existing installation immediately, unless `force` is set.
+ * Returns an existing installation immediately, unless it is damaged or `force` is set.
  * @throws InputError saying why it can't be installed; nothing of it is left then
  */
 export async function installDawn({
@@ -46,7 +54,10 @@ export async function installDawn({
       hint: `npm’s package webgpu has: ${DAWN_PLATFORMS.join(', ')}`,
     });
   return installInto(context, {
-    present: async () => (!force && existsSync(join(folder, DAWN_ADDON)) ? installed : null),
+    present: async () => {
+      const addon = join(folder, DAWN_ADDON);
+      return !force && existsSync(addon) && damageOf(addon) === null ? installed : null;
+    },
     fill: async work => {
       await mkdir(work);
       try {
@@ -69,6 +80,13 @@ async function provide(work: string, context: InstallContext): Promise<void> {
   await rm(archive);
   context.onProgress({ phase: 'check', done: 0, total: null, message: 'loading the library' });
   await checkLoads(join(work, DAWN_ADDON), context.signal);
+  await recordSizes(work);
+}
+
+async function recordSizes(folder: string): Promise<void> {
+  const names = await readdir(folder);
+  const sizes = await Promise.all(names.map(async name => [name, (await stat(join(folder, name))).size] as const));
+  await writeFile(join(folder, DAWN_SIZES), JSON.stringify(Object.fromEntries(sizes)));
 }
 
 async function download(archive: string, { onProgress, signal }: InstallContext): Promise<void> {

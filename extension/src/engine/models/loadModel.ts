@@ -9,8 +9,7 @@ import { sizeOf, type Architecture, type ParameterSpec } from './architecture.js
 import { CausalLm } from './causalLm.js';
 import { QuantizedWeight, uploaded, type Weight, type WeightLayout } from './quantizedWeight.js';
 import { architectureOf, configWarnings, type ModelWarning } from './registry.js';
-import type { GpuMemory } from '../webgpu/gpuMemory.js';
-import { isWebgpu, webgpuBackend } from '../webgpu/tfjsWebgpu.js';
+import { largestTensorBytes } from '../webgpu/gpuMemory.js';
 import { SplitWeight } from './splitWeight.js';
 import { StoredWeight } from './storedWeight.js';
 import { TransposedWeight } from './transposedWeight.js';
@@ -70,7 +69,13 @@ function stateOf({ place: { file = '', key } }: StoredTensor): string {
  */
 export function loadModel(
   files: ModelFiles,
-  { settings = FLOAT32, transposed = false, largestTensor = largestBytes(), onProgress, onWarning }: LoadOptions = {},
+  {
+    settings = FLOAT32,
+    transposed = false,
+    largestTensor = largestTensorBytes(),
+    onProgress,
+    onWarning,
+  }: LoadOptions = {},
 ): CausalLm {
   const architecture = architectureOfFiles(files);
   const stored = findTensors(files, architecture);
@@ -117,10 +122,6 @@ class StoredWeights extends Map<string, Weight> {
     const { shape, tensor } = found;
     return shape.length === 2 ? new StoredWeight(tensor) : uploaded(tensor.readFloat32(), [...shape], 'float32');
   }
-}
-
-function largestBytes(): number {
-  return isWebgpu() ? (webgpuBackend().bufferManager as GpuMemory).largestBytes : Infinity;
 }
 
 function readSplit(tensor: StoredTensor, most: number): SplitWeight {

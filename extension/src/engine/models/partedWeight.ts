@@ -23,7 +23,9 @@ export abstract class PartedWeight {
   abstract densePiece(start: number, size: number): tf.Tensor2D;
 
   /** Whether it must never be made dense as a whole. */
-  readonly isTooLarge: boolean = false;
+  get isTooLarge(): boolean {
+    return false;
+  }
 
   /** These rows of the stored matrix, [indices, columns]. */
   denseRows(indices: tf.Tensor1D): tf.Tensor2D {

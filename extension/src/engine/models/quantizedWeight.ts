@@ -11,6 +11,7 @@ import {
 import { after } from '../capture/ordering.js';
 import { blockShapes, type BlockFormatName, type WeightBlocks } from '../files/weightBlocks.js';
 import { BLOCK_MAT_MUL, type BlockMatMulAttributes } from '../webgpu/kernels/product.js';
+import { largestTensorBytes } from '../webgpu/gpuMemory.js';
 import { isWebgpu } from '../webgpu/tfjsWebgpu.js';
 import { PartedWeight } from './partedWeight.js';
 import { TransposedWeight } from './transposedWeight.js';
@@ -70,6 +71,11 @@ export class QuantizedWeight extends PartedWeight {
 
   get precision(): WeightLayout['precision'] {
     return this.layout.precision;
+  }
+
+  override get isTooLarge(): boolean {
+    const [rows, columns] = this.layout.shape;
+    return !this.transposed && 4 * rows * columns > largestTensorBytes();
   }
 
   roundedProduct(x: tf.Tensor2D, transposed: boolean): tf.Tensor2D {

@@ -7,7 +7,6 @@ export class SplitWeight extends PartedWeight {
   readonly transposed = false;
   readonly precision = 'float32';
   readonly direct = false;
-  override readonly isTooLarge = true;
 
   /** @param words all of `pieceRows` rows but the last; owned from now on */
   constructor(
@@ -19,6 +18,10 @@ export class SplitWeight extends PartedWeight {
 
   get pieceRows(): number {
     return this.words[0]!.shape[0];
+  }
+
+  override get isTooLarge(): boolean {
+    return true;
   }
 
   /** @throws CodedError on a device that has no room for it in one buffer */

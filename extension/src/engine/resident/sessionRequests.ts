@@ -13,7 +13,7 @@ import {
 } from '../../protocol/sessionMessages.js';
 import type { Session } from '../generation/session.js';
 import { availableMemoryBytes, rssBytes } from '../machine/processMemory.js';
-import { openSession } from '../run/openSession.js';
+import { openLastingSession } from '../run/lastingSession.js';
 import { testSuite } from '../run/suiteTest.js';
 import { answering, reporterOf, type ServedRequest } from './residentEngine.js';
 
@@ -34,7 +34,7 @@ export interface SessionRequests {
  */
 export function sessionRequests(
   warn: (message: string) => void,
-  openModel: (...args: Parameters<typeof openSession>) => Promise<ServedSession> = openSession,
+  openModel: (...args: Parameters<typeof openLastingSession>) => Promise<ServedSession> = openLastingSession,
 ): SessionRequests {
   let isOpening = false;
   let session: ServedSession | null = null;

@@ -3,6 +3,7 @@
 import { isFull } from '../backend/backend.js';
 import { InputError } from '../../core/inputError.js';
 import { bytes } from '../../core/units.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
 import type { SessionSettings } from '../../protocol/sessionMessages.js';
 import { inferenceBytes } from '../estimate/estimateRun.js';
 import { CACHE_BYTES } from '../generation/scheduler.js';
@@ -10,6 +11,7 @@ import { Session } from '../generation/session.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import { usablePositions } from '../models/rotaryTables.js';
 import { openTrained } from './attachMethod.js';
+import { checkDeviceFits } from './deviceFit.js';
 import { layoutsOf, loadOnto, openModelFiles } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
 import { openDevice } from './openDevice.js';
@@ -33,7 +35,7 @@ const EXPECTED_TOKENS = 2048;
  * @throws InputError if the model or an adapter can't be used, or the model doesn't fit into memory
  */
 export async function openSession(
-  settings: SessionSettings,
+  settings: SessionSettings & Partial<Pick<EngineConfig, 'adapter'>>,
   adapters: readonly NamedAdapter[],
   reporter: Reporter,
 ): Promise<Session> {
@@ -47,7 +49,7 @@ export async function openSession(
 }
 
 async function open(
-  settings: SessionSettings,
+  settings: SessionSettings & Partial<Pick<EngineConfig, 'adapter'>>,
   adapters: readonly NamedAdapter[],
   reporter: Reporter,
   owned: OwnedResources,
@@ -61,11 +63,10 @@ async function open(
   const backend = await openDevice(base.files, settings, reporter);
   const weights = await usableWeights(settings, { ...settings, backend, method: null, reporter });
   const { architecture } = base;
+  const layouts = layoutsOf(base, weights);
+  checkDeviceFits({ layouts, trained: [] }, backend, settings.model);
   checkFits(
-    inferenceBytes(
-      { architecture, layouts: layoutsOf(base, weights) },
-      Math.min(EXPECTED_TOKENS, usablePositions(architecture)),
-    ),
+    inferenceBytes({ architecture, layouts }, Math.min(EXPECTED_TOKENS, usablePositions(architecture))),
     settings,
   );
   const { model } = loadOnto(backend, base, reporter, { settings: weights, transposed: true });

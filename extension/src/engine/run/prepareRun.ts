@@ -24,6 +24,7 @@ import { RunFolder } from '../runFolder/runFolder.js';
 import { checkEpochs, type RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
 import { checkSuites } from './contamination.js';
+import { checkDeviceFits } from './deviceFit.js';
 import { evaluationMetrics, type EvaluationMetrics } from './evaluationMetrics.js';
 import { excludedRows } from './excludedRows.js';
 import { generalRows } from './generalRows.js';
@@ -155,12 +156,14 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
   const { run, onDisk, attached, start, rows, exclude, general, metrics, shape } = planned;
   const { config } = run;
 
-  const backend = await openDevice(onDisk.files, config.engine, reporting);
+  const backend = await openRunDevice(run, onDisk, reporting);
   const compile = compiles(run, backend);
   const { threads } = config.engine;
   const use = { backend, method: attached.method, reporter: reporting, threads };
   const settings = await usableWeights(config.engine, use);
   const layouts = layoutsOf(onDisk, settings);
+  const trained = attached.plan('training');
+  checkDeviceFits({ layouts, trained }, backend, run.path);
   const estimate = estimateRun({
     attached,
     layouts,
@@ -193,6 +196,17 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
   adapter.takeOver();
   const parts = { run, onDisk, backend, model, adapter, rows, exclude, shape, forgetting, metrics };
   return { ...parts, settings, compile, estimate, rng, inputs, resumePoint, warnings };
+}
+
+/** @throws InputError with the run file's path, since its key is one of that file */
+async function openRunDevice({ config, path }: RunFile, { files }: ModelOnDisk, reporter: Reporter): Promise<Backend> {
+  try {
+    return await openDevice(files, config.engine, reporter);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const { message, ...details } = error.record();
+    throw new InputError(message, { file: path, ...details });
+  }
 }
 
 /**

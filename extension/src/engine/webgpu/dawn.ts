@@ -1,7 +1,7 @@
 // Dawn, Chromium's WebGPU library, as npm's package `webgpu` builds it: loads its addon, lists the machine's GPUs and opens one.
 // Needs nothing but the GPU's own Vulkan, Metal or D3D12 driver.
 import { InputError } from '../../core/inputError.js';
-import { findDawn } from '../install/dawnPackage.js';
+import { damageOf, findDawn } from '../install/dawnPackage.js';
 import { mayHaveGpu } from '../machine/machine.js';
 import { requirePackage } from '../install/tfjsNodePackage.js';
 import type { GpuAdapter } from '../../protocol/engineStatus.js';
@@ -24,6 +24,9 @@ function loadDawn(): Dawn {
   if (loaded) return loaded;
   const path = findDawn();
   if (path === null) throw new InputError('WebGPU is not installed', { ...UNUSABLE, hint: `Run: ${INSTALL}` });
+  const damage = damageOf(path);
+  if (damage !== null)
+    throw new InputError(`WebGPU's library is damaged: ${damage} (${path})`, { ...UNUSABLE, hint: `Run: ${INSTALL}` });
   // Chromium's SwiftShader refuses to start without it, on machines without a desktop.
   if (process.platform === 'linux') process.env.XDG_RUNTIME_DIR ??= '/tmp';
   // Mesa's software driver, which Dawn refuses with a warning on standard error.

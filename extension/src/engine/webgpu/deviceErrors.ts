@@ -16,6 +16,10 @@ export class DeviceErrors {
     });
   }
 
+  get hasFailed(): boolean {
+    return this.first !== null;
+  }
+
   /** The device is about to be destroyed on purpose. */
   close(): void {
     this.closing = true;
@@ -36,11 +40,11 @@ export function deviceError(name: string, kind: string, message: string): CodedE
   const said = message.trim().split('\n')[0]!;
   if (kind === 'GPUOutOfMemoryError')
     return new CodedError('out_of_memory', `the GPU ${name} has no memory left (${said})`, {
-      hint: 'Use a smaller training.per_device_train_batch_size or data.max_length, gradient_checkpointing, or engine.base_weights "int8" or "int4".',
+      hint: 'Use a smaller training.per_device_train_batch_size or dataset.max_length, training.gradient_checkpointing, or engine.base_weights "int8" or "int4".',
     });
   if (kind === 'lost')
     return new CodedError('device_lost', `the GPU ${name} was lost (${said})`, {
-      hint: 'Its driver was reset or updated, or another program took it. Resume from the last checkpoint: tunewright train --resume RUN',
+      hint: 'Its driver was reset or updated, or another program took it. A run is resumed from its last checkpoint: tunewright train --resume RUN',
     });
   return new CodedError('internal', `the GPU ${name} refused a command: ${said}`);
 }

@@ -2,7 +2,7 @@
 // again as soon as the last command that reads it is recorded. Replaces tfjs's own manager, which searches lists, keeps a free list
 // for each exact size, and asks for buffers of any size.
 import { CodedError } from '../../core/codedError.js';
-import type { BufferManager } from './tfjsWebgpu.js';
+import { isWebgpu, webgpuBackend, type BufferManager } from './tfjsWebgpu.js';
 
 /** Buffers that one or more recordings (recordedFunction.ts) use: nothing else may write to them. */
 export class RecordingBuffers {
@@ -112,9 +112,14 @@ export class GpuMemory implements BufferManager {
     throw new CodedError(
       'out_of_memory',
       `a tensor of ${size.toLocaleString('en')} bytes is larger than the GPU ${this.name} allows (${most.toLocaleString('en')})`,
-      { hint: 'Use a smaller training.per_device_train_batch_size or data.max_length, or engine.backend "auto".' },
+      { hint: 'Use a smaller training.per_device_train_batch_size or dataset.max_length, or engine.backend "auto".' },
     );
   }
+}
+
+/** Bytes of the largest tensor that the current backend can hold. */
+export function largestTensorBytes(): number {
+  return isWebgpu() ? (webgpuBackend().bufferManager as GpuMemory).largestBytes : Infinity;
 }
 
 function append<Key>(lists: Map<Key, GPUBuffer[]>, key: Key, buffer: GPUBuffer): void {

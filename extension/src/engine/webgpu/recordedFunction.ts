@@ -20,6 +20,7 @@ export class RecordedFunction {
     private readonly inputs: readonly GPUBuffer[],
     private readonly outputs: readonly (Described & { buffer: GPUBuffer })[],
     private readonly own: readonly GPUBuffer[],
+    private readonly memory: GpuMemory,
     /** Recording, with the compilation of new shaders. */
     readonly compileMs: number,
   ) {}
@@ -70,7 +71,7 @@ export class RecordedFunction {
         backend.submitQueue = submitQueue;
       }
     });
-    return new RecordedFunction(commands, slots, outputs, own, performance.now() - began);
+    return new RecordedFunction(commands, slots, outputs, own, memory, performance.now() - began);
   }
 
   /** Runs the commands on these inputs. The results belong to the caller. */
@@ -111,8 +112,7 @@ export class RecordedFunction {
   }
 
   dispose(): void {
-    const memory = webgpuBackend().bufferManager as GpuMemory;
-    for (const buffer of this.own) memory.destroy(buffer);
+    for (const buffer of this.own) this.memory.destroy(buffer);
   }
 }
 

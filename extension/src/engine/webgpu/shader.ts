@@ -1,5 +1,6 @@
 // Runs a compute shader of our own between tfjs's, in the same command buffer. Called by kernels/ only.
 import * as tf from '@tensorflow/tfjs-core';
+import { CodedError } from '../../core/codedError.js';
 import { webgpuBackend, type WebgpuBackend } from './tfjsWebgpu.js';
 
 export interface Shader {
@@ -97,6 +98,7 @@ export function dispatch(shader: Shader, { outputs, inputs, parameters = [], wor
   const backend = webgpuBackend();
   backend.checkErrors();
   const tensors = [...outputs, ...inputs];
+  checkLimits(backend, shader.key, tensors.length, workgroups);
   for (const { dataId } of tensors) backend.uploadToGPU(dataId);
   const buffers = tensors.map(({ dataId }) => backend.tensorMap.get(dataId).resource!);
   if (parameters.length > 0) buffers.push(uniform(backend, parameters));
@@ -115,6 +117,27 @@ export function dispatch(shader: Shader, { outputs, inputs, parameters = [], wor
     backend.endComputePassEncoder();
     backend.submitQueue();
   }
+}
+
+/** What a device refuses leaves zeros. @throws CodedError */
+function checkLimits(
+  { device }: WebgpuBackend,
+  key: string,
+  buffers: number,
+  workgroups: readonly (number | undefined)[],
+): void {
+  const { maxStorageBuffersPerShaderStage: mostBuffers, maxComputeWorkgroupsPerDimension: mostGroups } = device.limits;
+  if (buffers > mostBuffers)
+    throw new CodedError('internal', `${key} needs ${buffers} buffers, more than the ${mostBuffers} of this GPU`);
+  const groups = Math.max(...workgroups.map(count => count ?? 1));
+  if (groups > mostGroups) throw tooManyGroups(key, `${groups} workgroups, more than the ${mostGroups} of this GPU`);
+}
+
+/** @param what how many there are, and may be */
+export function tooManyGroups(key: string, what: string): CodedError {
+  return new CodedError('out_of_memory', `a tensor is too large for this GPU: ${key} needs ${what}`, {
+    hint: 'Use a smaller training.per_device_train_batch_size or dataset.max_length, or engine.backend "auto".',
+  });
 }
 
 function uniform(backend: WebgpuBackend, parameters: readonly Parameter[]): GPUBuffer {

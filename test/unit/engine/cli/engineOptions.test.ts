@@ -28,7 +28,16 @@ test('no other option takes a number', () => {
   const others = leaves(tunewrightProgram()).flatMap(command => command.options.filter(({ parseArg }) => parseArg));
   // `choices` sets a parser as well.
   const unknown = others.filter(({ flags, argChoices }) => !NUMBERS.test(flags) && !argChoices);
-  expect(new Set(unknown.map(({ flags }) => flags))).toEqual(new Set(['--max-shard-size <size>']));
+  expect(new Set(unknown.map(({ flags }) => flags))).toEqual(
+    new Set(['--max-shard-size <size>', '--gpu-adapter <name>']),
+  );
+});
+
+test('a GPU is an index or a name', () => {
+  const bench = leaves(tunewrightProgram()).find(command => command.name() === 'bench')!;
+  const option = bench.options.find(({ long }) => long === '--gpu-adapter')!;
+  expect(['0', '12', 'NVIDIA', '3090 Ti'].map(text => parse(option, text))).toEqual([0, 12, 'NVIDIA', '3090 Ti']);
+  expect(() => parse(option, '')).toThrow('must be a name or an index');
 });
 
 test('a size has a unit', () => {

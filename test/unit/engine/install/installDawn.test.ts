@@ -2,16 +2,31 @@
 // one from node_modules.
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../../../../extension/src/core/inputError.js';
-import { DAWN_PLATFORMS, dawnPlatform, findDawn } from '../../../../extension/src/engine/install/dawnPackage.js';
+import {
+  damageOf,
+  DAWN_PLATFORMS,
+  dawnPlatform,
+  findDawn,
+} from '../../../../extension/src/engine/install/dawnPackage.js';
 import { installDawn } from '../../../../extension/src/engine/install/installDawn.js';
 import type { InstallProgress } from '../../../../extension/src/engine/install/progress.js';
 import { requirePackage } from '../../../../extension/src/engine/install/tfjsNodePackage.js';
+import { listGpuAdapters } from '../../../../extension/src/engine/webgpu/dawn.js';
 import { useOwnSettings, listen, type Loopback } from '../../../support/loopback.js';
 
 /** Of the stand-in; the real one is in dawnPackage.ts. */
@@ -104,7 +119,7 @@ describe('installDawn', () => {
     const reported: InstallProgress[] = [];
     const installed = await installDawn({ onProgress: progress => reported.push(progress) });
     expect(installed).toEqual({ libraryVersion: DAWN_VERSION, folder: join(cache, 'engine', FOLDER) });
-    expect(readdirSync(installed.folder).sort()).toEqual(['LICENSE.md', 'dawn.node', 'other.dll']);
+    expect(readdirSync(installed.folder).sort()).toEqual(['LICENSE.md', 'dawn.node', 'other.dll', 'sizes.json']);
     const other = readFileSync(join(shared, 'package/dist', dawnPlatform(), 'other.dll'));
     expect(readFileSync(join(installed.folder, 'other.dll')).equals(other)).toBe(true);
     expect(findDawn()).toBe(join(installed.folder, 'dawn.node'));
@@ -118,6 +133,29 @@ describe('installDawn', () => {
     await installDawn({ onProgress: () => {}, force: true });
     expect(server.requests).toHaveLength(2);
     expect(engines()).toEqual([FOLDER]);
+  });
+
+  it('installs a damaged library again, which would end the process that loads it', async () => {
+    const { folder } = await installDawn({ onProgress: () => {} });
+    const addon = join(folder, 'dawn.node');
+    const whole = readFileSync(addon);
+    const damages: [() => void, string][] = [
+      [() => truncateSync(addon, 1000), `dawn.node has 1000 of ${whole.length} bytes`],
+      [() => rmSync(join(folder, 'other.dll')), 'other.dll is missing'],
+      [() => writeFileSync(join(folder, 'sizes.json'), '{"na'), "sizes.json can't be read"],
+    ];
+    expect(damageOf(addon)).toBeNull();
+    for (const [damage, said] of damages) {
+      damage();
+      expect(damageOf(addon)).toBe(said);
+      const error = await listGpuAdapters().catch((thrown: InputError) => thrown);
+      expect(error).toMatchObject({ code: 'engine_not_installed', hint: 'Run: tunewright engine install --webgpu' });
+      expect((error as InputError).message).toBe(`WebGPU's library is damaged: ${said} (${addon})`);
+      await installDawn({ onProgress: () => {} });
+      expect(damageOf(addon)).toBeNull();
+      expect(readFileSync(addon).equals(whole)).toBe(true);
+    }
+    expect(server.requests).toHaveLength(4);
   });
 
   it('refuses another archive than the released one, and keeps nothing of it', async () => {
