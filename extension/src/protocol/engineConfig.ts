@@ -44,6 +44,8 @@ export const engineConfigSchema = z.strictObject({
 
 export type EngineConfig = z.infer<typeof engineConfigSchema>;
 export type BaseWeights = EngineConfig['base_weights'];
+/** What computes. */
+export type DeviceSettings = Pick<EngineConfig, 'backend' | 'threads'> & Partial<Pick<EngineConfig, 'adapter'>>;
 /** How the base weights are stored and multiplied. */
 export type WeightSettings = Pick<EngineConfig, 'base_weights' | 'precision'>;
 /** The same with `auto` resolved for a machine. */

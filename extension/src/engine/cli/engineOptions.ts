@@ -7,12 +7,13 @@ import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import {
   engineConfigSchema,
   threadsSchema,
-  type EngineConfig,
+  type DeviceSettings,
   type WeightSettings,
 } from '../../protocol/engineConfig.js';
 
 export interface EngineFlags {
-  backend: EngineConfig['backend'];
+  backend: DeviceSettings['backend'];
+  gpuAdapter?: string | number;
   threads?: number;
 }
 
@@ -24,6 +25,7 @@ export interface WeightFlags {
 export function withEngineOptions(command: Command): Command {
   return command
     .addOption(optionOf('backend'))
+    .option('--gpu-adapter <name or index>', engineConfigSchema.shape.adapter.meta()!.description!, gpuAdapter)
     .option('--threads <count>', 'CPU threads (default: all cores)', threadCount);
 }
 
@@ -32,8 +34,8 @@ export function withWeightOptions(command: Command): Command {
   return command.addOption(optionOf('base_weights')).addOption(optionOf('precision'));
 }
 
-export function engineOf({ backend, threads }: EngineFlags): Pick<EngineConfig, 'backend' | 'threads'> {
-  return { backend, threads: threads ?? null };
+export function engineOf({ backend, gpuAdapter, threads }: EngineFlags): Required<DeviceSettings> {
+  return { backend, adapter: gpuAdapter ?? null, threads: threads ?? null };
 }
 
 export function weightsOf({ baseWeights, precision }: WeightFlags): WeightSettings {
@@ -45,6 +47,13 @@ function optionOf(key: 'backend' | 'base_weights' | 'precision'): Option {
   return new Option(`--${key.replaceAll('_', '-')} <name>`, schema.meta()!.description)
     .choices(schema.unwrap().options)
     .default(schema.parse(undefined));
+}
+
+/** Digits are an index. @throws InvalidArgumentError that says what is allowed */
+function gpuAdapter(text: string): string | number {
+  const name = text.trim();
+  if (name === '') throw new InvalidArgumentError('must be a name, a part of one, or an index');
+  return /^\d+$/.test(name) ? Number(name) : name;
 }
 
 /** Parsers of numeric options. @throws InvalidArgumentError that says what is allowed */

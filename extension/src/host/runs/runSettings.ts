@@ -6,6 +6,7 @@ import type { Run } from '../services.js';
 /** Its base with its settings; null if run.json, which anyone may edit, has none that can be used. */
 export function settingsOfRun({ config, folder }: Pick<Run, 'config' | 'folder'>): SessionSettings | null {
   const { model } = config as { model?: unknown };
-  const { base_weights, precision, backend, threads } = block(config as Record<string, unknown>, 'engine');
-  return sessionOptionsSchema.safeParse({ model, folder, base_weights, precision, backend, threads }).data ?? null;
+  const { base_weights, precision, backend, adapter, threads } = block(config as Record<string, unknown>, 'engine');
+  const settings = { model, folder, base_weights, precision, backend, adapter, threads };
+  return sessionOptionsSchema.safeParse(settings).data ?? null;
 }

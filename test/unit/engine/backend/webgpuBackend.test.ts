@@ -53,6 +53,7 @@ describe('chooseAdapter', () => {
     expect(chooseAdapter(adapters, null).index).toBe(1);
     expect(chooseAdapter(adapters, 'nvidia').index).toBe(2);
     expect(chooseAdapter(adapters, 0).index).toBe(0);
+    expect(chooseAdapter([...adapters, { ...adapters[0]!, index: 3, name: 'RTX 4090' }], 4090).index).toBe(3);
     expect(chooseAdapter(adapters.slice(0, 1), null).index).toBe(0);
   });
 
