@@ -6,6 +6,7 @@ import { pickRuns, runOf } from '../commands/pickRun.js';
 import { baseFlags } from '../commands/baseFlags.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import type { FolderRun } from '../runs/folderRun.js';
+import { deviceOf } from '../runs/runSettings.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { EngineInputError } from '../services.js';
@@ -30,7 +31,7 @@ export function registerServing(
     registerGuarded(output, 'tunewright.serveAdapter', async (argument, selected) => {
       requireTrust();
       const chosen = await chosenRuns(runs, argument, selected);
-      if (chosen.length === 0 || !(await engine.ensureInstalled())) return undefined;
+      if (chosen.length === 0 || !(await engine.ensureInstalled(deviceOf(chosen[0]!.config)))) return undefined;
       const server = await servers.serve(servedBy(chosen));
       tellBriefly('broadcast', `${titleOf(server.served)} is served at ${server.address}`);
       return server.url;
