@@ -74,6 +74,9 @@ export const stepEventSchema = z.object({
   tokens_per_second: z.number(),
   step_ms: z.number(),
   rss_bytes: bytes,
+  gpu_bytes: bytes
+    .optional()
+    .describe('Held in buffers on the GPU; absent where the backend doesn’t say, as TensorFlow'),
 });
 
 export const evaluatedEventSchema = z.object({
