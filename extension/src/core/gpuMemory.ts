@@ -13,9 +13,9 @@ export function knownGpu({ index, name, type, limits }: GpuAdapter): KnownGpu {
   return { index, name, type, largest_buffer: Math.min(maxBufferSize, maxStorageBufferBindingSize) };
 }
 
-/** The name, with a mark if it computes on the CPU. */
+/** The name, after a mark if it computes on the CPU: narrow screens cut off the end. */
 export function gpuName({ name, type }: Pick<GpuAdapter, 'name' | 'type'>): string {
-  return type === 'software' ? `${name} (software: slow, for tests)` : name;
+  return type === 'software' ? `Software: ${name} (slow, for tests)` : name;
 }
 
 /** @param total bytes of the run's estimate */

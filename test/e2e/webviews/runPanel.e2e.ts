@@ -652,7 +652,7 @@ describe('GPUs', () => {
       const options = await page.locator('[data-key="adapter"] vscode-option').allTextContents();
       expect(options.map(text => text.trim())).toEqual([
         'The first that isn’t software',
-        'SwiftShader Device (Subzero) (software: slow, for tests)',
+        'Software: SwiftShader Device (Subzero) (slow, for tests)',
         'NVIDIA H200',
       ]);
       await expectAccessible(page);

@@ -19,5 +19,5 @@ test('what is unknown of a GPU is said', () => {
 });
 
 test('software is marked', () => {
-  expect([gpuName(adapter('gpu')), gpuName(adapter('software'))]).toEqual(['Arc', 'Arc (software: slow, for tests)']);
+  expect([gpuName(adapter('gpu')), gpuName(adapter('software'))]).toEqual(['Arc', 'Software: Arc (slow, for tests)']);
 });

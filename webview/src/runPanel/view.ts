@@ -474,7 +474,7 @@ export class RunPanelView {
   }
 
   private engineFold(form: HTMLElement): HTMLElement {
-    const element = fold('Engine', form, this.gpuChoice.element);
+    const element = fold('Engine', form, h('div', { class: 'fields' }, this.gpuChoice.element));
     element.addEventListener('toggle', () => element.open && void this.askGpus());
     return element;
   }
