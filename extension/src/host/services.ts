@@ -12,6 +12,7 @@ import type {
 } from '../protocol/answers.js';
 import type { RunFailure } from '../protocol/dashboardMessages.js';
 import type { ControlCommand } from '../protocol/controlCommand.js';
+import type { EngineConfig } from '../protocol/engineConfig.js';
 import type { EngineError } from '../protocol/engineError.js';
 import type { EngineEvent } from '../protocol/engineEvent.js';
 import type { CheckedSuite, Progress } from '../protocol/residentMessages.js';
@@ -45,6 +46,9 @@ export interface EngineCallOptions {
   env?: Readonly<Record<string, string>>;
 }
 
+/** Which device is to compute: the keys of a run's engine block. */
+export type Device = Pick<EngineConfig, 'backend' | 'adapter'>;
+
 /** The engine, always in another process: a resident one for short requests, else its command line with `--json`. */
 export interface EngineService {
   /**
@@ -71,8 +75,11 @@ export interface EngineService {
   checkSuite(path: string, text: string): Promise<CheckedSuite>;
   /** What these runs and their bases have answered to suites, compared. @throws as `json` */
   suiteResults(folders: readonly string[]): Promise<SuiteResults>;
-  /** Installs the engine with a progress notification if necessary. False: the user cancelled. */
-  ensureInstalled(): Promise<boolean>;
+  /**
+   * Installs what a device needs with a progress notification, if it isn't there: TensorFlow or WebGPU.
+   * False: the user cancelled, or it can't be installed.
+   */
+  ensureInstalled(device: Device): Promise<boolean>;
 }
 
 /** Options of a request to a process of the engine; `V`: what the request reports before its answer. */

@@ -106,8 +106,6 @@ export const engineConfigSchema = z.strictObject({
 });
 
 export type EngineConfig = z.infer<typeof engineConfigSchema>;
-/** The settings that concern this machine. */
-export type LocalEngineConfig = Omit<EngineConfig, keyof typeof clusterShape>;
 /** Where a run is trained, which doesn't change what is trained. */
 export const PLACE_KEYS = [
   'backend',
@@ -116,6 +114,8 @@ export const PLACE_KEYS = [
   ...(Object.keys(clusterShape) as (keyof typeof clusterShape)[]),
 ] as const;
 export type BaseWeights = EngineConfig['base_weights'];
+/** What computes. */
+export type DeviceSettings = Pick<EngineConfig, 'backend' | 'threads'> & Partial<Pick<EngineConfig, 'adapter'>>;
 /** How the base weights are stored and multiplied. */
 export type WeightSettings = Pick<EngineConfig, 'base_weights' | 'precision'>;
 /** The same with `auto` resolved for a machine. */

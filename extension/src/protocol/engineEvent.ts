@@ -78,6 +78,9 @@ export const stepEventSchema = z.object({
   tokens_per_second: z.number(),
   step_ms: z.number(),
   rss_bytes: bytes.describe('On a cluster: of the worker with the most'),
+  gpu_bytes: bytes
+    .optional()
+    .describe('Held in buffers on the GPU; absent where the backend doesn’t say, as TensorFlow'),
   workers: z
     .array(z.object({ tokens_per_second: z.number(), rss_bytes: bytes, gpu_bytes: bytes.optional() }))
     .optional()

@@ -20,6 +20,8 @@ export interface EngineStatusAnswer {
   /** Null if no library is installed. */
   installation: { libraryVersion: string; source: string; gpu: boolean } | null;
   webgpu: {
+    /** Whether there may be a GPU, as far as the system says; only a driver knows. */
+    possible: boolean;
     /** Dawn's version; null if it isn't installed. */
     libraryVersion: string | null;
     /** All GPUs with a driver, software included; empty if they can't be listed. */

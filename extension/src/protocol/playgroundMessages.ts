@@ -2,6 +2,7 @@
 // conversation and sends it as a complete snapshot; log-probabilities, which are long, are fetched when tokens are coloured.
 import * as z from 'zod';
 import { nothing, notificationType, requestType } from './messageTypes.js';
+import { engineConfigSchema } from './engineConfig.js';
 import { samplingSchema } from './sampling.js';
 import {
   adapterFactsSchema,
@@ -74,6 +75,8 @@ export const playgroundTurnSchema = z.object({
 });
 export type PlaygroundTurn = z.infer<typeof playgroundTurnSchema>;
 
+const deviceSchema = z.object({ backend: engineConfigSchema.shape.backend, adapter: engineConfigSchema.shape.adapter });
+
 export const conversationSchema = z.object({
   id: z.string(),
   title: z.string(),
@@ -81,6 +84,8 @@ export const conversationSchema = z.object({
   updated_ms: z.number(),
   model: z.string(),
   base_weights: z.string().nullable(),
+  /** That of the run it was opened on; null: the default. */
+  device: deviceSchema.nullable().default(null),
   system: z.string(),
   sampling: samplingSchema,
   /** Of the chat template; those at the template's own default are omitted. */

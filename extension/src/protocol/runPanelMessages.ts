@@ -128,6 +128,17 @@ export const openData = notificationType('runPanel/openData', z.object({ path: z
 /** Webview to host: pull the model; the value says whether it is on this machine now. */
 export const pullModel = requestType('runPanel/pullModel', z.string(), z.boolean());
 
+const gpuSchema = z.object({
+  index: z.int(),
+  name: z.string(),
+  type: z.enum(['gpu', 'software']),
+  /** Bytes. */
+  largest_buffer: z.number(),
+});
+
+/** Webview to host: the GPUs that WebGPU can use. */
+export const listGpus = requestType('runPanel/listGpus', nothing, z.array(gpuSchema));
+
 export const estimateDraft = requestType('runPanel/estimate', draftSchema, orProblem(estimateSchema));
 
 /** Webview to host: start the run; the value is its folder, null if the user cancelled. */

@@ -19,7 +19,7 @@ export const mixtureSchema = z.array(
 );
 export type Mixture = z.infer<typeof mixtureSchema>;
 
-const { base_weights, precision, backend, threads } = engineConfigSchema.shape;
+const { base_weights, precision, backend, adapter, threads } = engineConfigSchema.shape;
 
 export const sessionOptionsSchema = z.object({
   model: z.string().min(1).describe('Folder, .gguf file, hub id or embedded:tiny'),
@@ -27,6 +27,7 @@ export const sessionOptionsSchema = z.object({
   base_weights,
   precision,
   backend,
+  adapter,
   threads,
 });
 export type SessionSettings = z.infer<typeof sessionOptionsSchema>;

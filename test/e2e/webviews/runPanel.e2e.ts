@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { helpOf } from '../../../extension/src/core/forms/formField.js';
+import type { KnownGpu } from '../../../extension/src/core/gpuMemory.js';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
 import { proposeRun } from '../../../extension/src/core/runs/proposeRun.js';
 import type { Draft, TrainingData } from '../../../extension/src/protocol/runPanelMessages.js';
@@ -52,6 +53,7 @@ interface PanelOptions extends Partial<OpenOptions> {
   data?: Record<string, TrainingData>;
   hub?: Record<string, string>;
   races?: RaceFiles[];
+  gpus?: KnownGpu[];
 }
 
 async function open({
@@ -62,6 +64,7 @@ async function open({
   data = {},
   hub = {},
   races = [],
+  gpus = [],
   ...options
 }: PanelOptions = {}): Promise<Page> {
   return browser.open({
@@ -80,6 +83,7 @@ async function open({
         data,
         hub,
         races,
+        gpus,
         picks: {
           model_folder: '/models/mine',
           model_file: '/models/mine.gguf',
@@ -620,4 +624,57 @@ it('cards say what races on this model and dataset have measured', async () => {
   await page.locator('[data-key="IA3"]').click();
   await page.locator('.measured').waitFor({ state: 'hidden' });
   await page.close();
+});
+
+describe('GPUs', () => {
+  const gpus: KnownGpu[] = [
+    { index: 0, name: 'SwiftShader Device (Subzero)', type: 'software', largest_buffer: 2 ** 30 },
+    { index: 1, name: 'NVIDIA H200', type: 'gpu', largest_buffer: 2 ** 31 },
+  ];
+  const onGpu = (engine: object) => ({ ...ready, engine });
+
+  for (const theme of ['dark', 'light', 'highContrast'] as const)
+    it(`are chosen by keyboard, software is marked, and the memory is compared with what is known, in ${theme}`, async () => {
+      const page = await open({ theme, reducedMotion: true, gpus, draft: onGpu({ backend: 'webgpu' }) });
+      const note = page.getByText('How much memory it has is unknown');
+      await note.waitFor();
+      expect(await note.innerText()).toMatch(/^NVIDIA H200 must hold about .* One buffer can have 2\.1\d? GB/);
+      await page.locator('summary', { hasText: 'Engine' }).click();
+      const choice = page.getByRole('combobox', { name: 'GPU', exact: true });
+      await choice.focus();
+      await page.keyboard.press('ArrowDown');
+      await expect
+        .poll(async () => (await last(page, 'draft'))?.['engine'])
+        .toEqual({
+          ...{ backend: 'webgpu', adapter: 'SwiftShader Device (Subzero)' },
+        });
+      await page.getByText('is software: it computes on the CPU').waitFor();
+      const options = await page.locator('[data-key="adapter"] vscode-option').allTextContents();
+      expect(options.map(text => text.trim())).toEqual([
+        'The first that isn’t software',
+        'Software: SwiftShader Device (Subzero) (slow, for tests)',
+        'NVIDIA H200',
+      ]);
+      await expectAccessible(page);
+      await page.screenshot({ path: screenshotPath(`panel-gpu-${theme}`), fullPage: true });
+    });
+
+  it('are no choice for another backend, nor where auto finds one only', async () => {
+    for (const [engine, found] of [
+      [{ backend: 'tensorflow' }, gpus],
+      [{}, gpus.slice(1)],
+    ] as const) {
+      const page = await open({ gpus: [...found], draft: onGpu(engine) });
+      await page.locator('summary', { hasText: 'Engine' }).click();
+      await page.getByLabel('Backend').waitFor();
+      expect(await page.locator('[data-key="adapter"]').isVisible()).toBe(false);
+      await page.close();
+    }
+  });
+
+  it('are a choice where auto finds several', async () => {
+    const page = await open({ gpus, draft: onGpu({ threads: 2 }) });
+    await page.locator('summary', { hasText: 'Engine' }).click();
+    await page.locator('[data-key="adapter"]').waitFor();
+  });
 });

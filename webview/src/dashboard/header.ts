@@ -1,4 +1,5 @@
 // The head of the dashboard: the run's name, status, progress, actions and figures.
+import { deviceText } from '../../../extension/src/core/deviceText.js';
 import { bytes, count, counted, dayAndTime, duration, figure, percent } from '../../../extension/src/core/units.js';
 import { metricValue } from '../../../extension/src/core/metrics/metricText.js';
 import { metricOfRun, VALIDATION_LOSS } from '../../../extension/src/core/runs/bestMetric.js';
@@ -200,11 +201,11 @@ function aboutText({ started, status, method, model, dataset, firstTime }: RunSn
     return [what, fileName(dataset), status === 'starting' && 'loading the model and the data...']
       .filter(Boolean)
       .join(' · ');
-  const { backend, library, device, threads } = started.engine;
   return [
     what,
     `${fileName(dataset)}: ${count(started.train_rows)} rows`,
-    `${backend} ${library}, ${device}, ${threads} threads`,
+    deviceText(started.engine),
+    started.engine.reason && `chosen because ${started.engine.reason}`,
     firstTime && `started ${dayAndTime(firstTime)}`,
   ]
     .filter(Boolean)

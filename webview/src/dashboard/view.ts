@@ -113,6 +113,8 @@ function shareTick(value: number): string {
   return `${+(100 * value).toPrecision(3)}%`;
 }
 
+const MEMORY_TICKS = (value: number) => (value < 1e9 ? bytes(value) : `${(value / 1e9).toFixed(2)} GB`);
+
 const STEP_CHARTS: readonly ChartKind[] = [
   { title: 'Learning rate', format: figure, curves: [ofSteps('learning_rate', 'rate')] },
   { title: 'Gradient norm', format: figure, curves: [{ ...ofSteps('grad_norm', 'norm'), noisy: true }] },
@@ -124,10 +126,18 @@ const STEP_CHARTS: readonly ChartKind[] = [
   {
     title: 'Memory of the process',
     format: bytes,
-    formatTick: value => (value < 1e9 ? bytes(value) : `${(value / 1e9).toFixed(2)} GB`),
+    formatTick: MEMORY_TICKS,
     curves: [ofSteps('rss_bytes', 'resident')],
   },
 ];
+
+/** Only where a backend says what it holds. */
+const GPU_CHART: ChartKind = {
+  title: 'Memory of the GPU',
+  format: bytes,
+  formatTick: MEMORY_TICKS,
+  curves: [ofSteps('gpu_bytes', 'buffers')],
+};
 
 export class DashboardView {
   readonly element: HTMLElement;
@@ -278,7 +288,11 @@ export class DashboardView {
         grid.replaceChildren(...charts.map(({ element }) => element));
       return charts.map((chart, i): [ChartKind, Chart] => [kinds[i]!, chart]);
     };
-    return [...chartsIn(this.resultCharts, [LOSS_CHART, ...ofMetrics]), ...chartsIn(this.stepCharts, STEP_CHARTS)];
+    const isOnGpu = this.snapshot.runs.some(({ folder }) =>
+      column(this.data.of(folder).steps, 'gpu_bytes').some(value => value > 0),
+    );
+    const ofSteps = isOnGpu ? [...STEP_CHARTS, GPU_CHART] : STEP_CHARTS;
+    return [...chartsIn(this.resultCharts, [LOSS_CHART, ...ofMetrics]), ...chartsIn(this.stepCharts, ofSteps)];
   }
 
   private makeChart({ title, format, formatTick }: ChartKind): Chart {

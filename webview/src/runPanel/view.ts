@@ -6,12 +6,16 @@ import { baselineOf } from '../../../extension/src/core/metrics/comparedWith.js'
 import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime.js';
 import { isEqual, reproposed } from '../../../extension/src/core/runs/proposeRun.js';
 import { block } from '../../../extension/src/core/runs/runFileKeys.js';
+import { gpuMemoryNote, type KnownGpu } from '../../../extension/src/core/gpuMemory.js';
+import { wantedBackend } from '../../../extension/src/core/wantedBackend.js';
+import { engineConfigSchema } from '../../../extension/src/protocol/engineConfig.js';
 import { roughCount } from '../../../extension/src/core/units.js';
 import {
   describeData,
   draftChanged,
   estimateDraft,
   inspectModel,
+  listGpus,
   openData,
   pick,
   propose,
@@ -43,6 +47,7 @@ import { button, dropdown, fold, type DropdownChoice } from '../shared/toolkit.j
 import { methodsOf, quickCount, text, withBlock, type MethodChoice } from './draft.js';
 import { DataFactsView } from './dataFacts.js';
 import { MethodCards } from './methodCards.js';
+import { chosenGpu, GpuChoice } from './gpuChoice.js';
 import { ModelNote } from './modelNote.js';
 import { SavingsPicture } from './savingsPicture.js';
 
@@ -54,6 +59,8 @@ const LONGEST_READING_MS = 5000;
 const PICK = { folder: '\u0000folder', file: '\u0000file', id: '\u0000id', dataset: '\u0000dataset' } as const;
 /** Keys of the schema that have a form. */
 const BLOCKS = ['dataset', 'training', 'samples', 'engine'] as const;
+
+const deviceSchema = engineConfigSchema.pick({ backend: true, adapter: true }).strip();
 
 export class RunPanelView {
   readonly element: HTMLElement;
@@ -105,6 +112,13 @@ export class RunPanelView {
     icon('loading', 'codicon-modifier-spin'),
     'estimating...',
   );
+  /** Those of WebGPU; null: not asked for yet. */
+  private gpus: readonly KnownGpu[] | null = null;
+  private readonly gpuChoice = new GpuChoice(adapter => {
+    const engine = without(block(this.draft, 'engine'), 'adapter');
+    this.change(withBlock(this.draft, 'engine', adapter === null ? engine : { ...engine, adapter }));
+  });
+  private readonly gpuNote = h('p', { class: 'muted', hidden: true });
   private readonly time = h('p', { class: 'muted number', hidden: true });
   private readonly runFileLine = h('p', { class: 'muted run-file', hidden: true });
   private readonly restricted = h(
@@ -152,7 +166,7 @@ export class RunPanelView {
       moreTitle: 'More training options',
     });
     form('samples', { important: 9, moreTitle: '' });
-    form('engine', { important: 9, moreTitle: '' });
+    form('engine', { important: 9, moreTitle: '', omit: ['adapter'] });
     // An empty name means the suggested one.
     const name: JsonSchema = { ...properties['name'], anyOf: [{ type: 'string' }, { type: 'null' }], default: null };
     const general = new SchemaForm({
@@ -179,13 +193,13 @@ export class RunPanelView {
         section('Training data', this.datasets.element, this.dataFacts.element, form('dataset')),
         section('Method', this.cards.element, this.methodHolder),
         section('Trained parameters', this.picture.element),
-        section(['Memory', this.memoryBusy], this.memory, this.time),
+        section(['Memory', this.memoryBusy], this.memory, this.gpuNote, this.time),
         section('Training', form('training')),
         section(
           'More',
           fold('Run name', form('')),
           fold('Sample answers', form('samples')),
-          fold('Engine', form('engine')),
+          this.engineFold(form('engine')),
         ),
       ),
       h('div', { class: 'footer' }, this.problem.element, this.start),
@@ -215,7 +229,8 @@ export class RunPanelView {
     if (this.cards.value !== method.peftType) this.useMethod(method);
     this.methodForm.values = options;
     this.draft = { ...this.draft, method: { peft_type: method.peftType, ...options } };
-    for (const key of BLOCKS) this.forms.get(key)!.values = without(block(this.draft, key), 'train');
+    for (const key of BLOCKS)
+      this.forms.get(key)!.values = without(without(block(this.draft, key), 'train'), 'adapter');
     this.showChoices(this.state.choices);
   }
 
@@ -290,9 +305,10 @@ export class RunPanelView {
   }
 
   private changeBlock(key: string, values: Values): void {
-    // `train` has its own control outside the form.
-    const { train } = block(this.draft, key);
-    this.change(withBlock(this.draft, key, train === undefined ? values : { train, ...values }));
+    // These have controls of their own outside the forms.
+    const { train, adapter } = block(this.draft, key);
+    const outside = { ...(train === undefined ? {} : { train }), ...(adapter === undefined ? {} : { adapter }) };
+    this.change(withBlock(this.draft, key, { ...outside, ...values }));
   }
 
   private async chooseModel(value: string): Promise<void> {
@@ -457,10 +473,36 @@ export class RunPanelView {
     void this.showMeasured();
   }
 
+  private engineFold(form: HTMLElement): HTMLElement {
+    const element = fold('Engine', form, h('div', { class: 'fields' }, this.gpuChoice.element));
+    element.addEventListener('toggle', () => element.open && void this.askGpus());
+    return element;
+  }
+
+  /** Lists the GPUs, once there are any. */
+  private async askGpus(): Promise<void> {
+    if (this.gpus?.length || !this.state.trusted) return;
+    // The choice of a name by hand stays possible in the run file.
+    this.gpus = await this.channel.request(listGpus, undefined).catch(() => []);
+    this.showGpu();
+  }
+
+  /** The choice of the GPU, and what is known of its memory. */
+  private showGpu(): void {
+    const device = deviceSchema.safeParse(block(this.draft, 'engine')).data ?? deviceSchema.parse({});
+    const isOnGpu = wantedBackend(device) === 'webgpu';
+    if (isOnGpu && this.gpus === null) void this.askGpus();
+    this.gpuChoice.show(device, this.gpus);
+    const gpu = chosenGpu(this.gpus ?? [], device.adapter);
+    this.gpuNote.hidden = !isOnGpu || !gpu || !this.estimate;
+    if (gpu && this.estimate) setText(this.gpuNote, gpuMemoryNote(this.estimate.run.memory.total, gpu));
+  }
+
   /** Updates what follows from the draft immediately, and requests the estimate. */
   private refresh(): void {
     this.showData();
     void this.showMeasured();
+    this.showGpu();
     this.forms.get('')!.hint('name', text(this.proposal['name']));
     this.showSavings();
     this.problem.show(null);
@@ -499,6 +541,7 @@ export class RunPanelView {
   private showEstimate(estimate: EstimateAnswer | null): void {
     this.estimate = estimate;
     this.cards.showEstimate(estimate);
+    this.showGpu();
     this.showSavings();
     const time = estimate && estimatedTime(estimate);
     this.time.hidden = !time;

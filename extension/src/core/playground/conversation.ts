@@ -19,6 +19,7 @@ export interface NewConversation {
   id: string;
   model: string;
   base_weights?: string | null;
+  device?: Conversation['device'];
   columns: readonly Pick<Column, 'name' | 'model' | 'parts' | 'run'>[];
   system?: string;
 }
@@ -27,6 +28,7 @@ export function newConversation({
   id,
   model,
   base_weights = null,
+  device = null,
   columns,
   system = '',
 }: NewConversation): Conversation {
@@ -36,6 +38,7 @@ export function newConversation({
     updated_ms: 0,
     model,
     base_weights,
+    device,
     system,
     sampling: samplingSchema.parse({}),
     template_variables: {},
@@ -43,6 +46,10 @@ export function newConversation({
     turns: [],
   };
   return columns.slice(0, MAX_COLUMNS).reduce((conversation, column) => withColumn(conversation, column), empty);
+}
+
+export function isSameDevice(one: Conversation['device'], other: Conversation['device']): boolean {
+  return one?.backend === other?.backend && one?.adapter === other?.adapter;
 }
 
 export const WAITING: PlaygroundAnswer = {

@@ -22,6 +22,8 @@ export const STEP_KEYS = [
   'tokens_per_second',
   'step_ms',
   'rss_bytes',
+  /** NaN: not known. */
+  'gpu_bytes',
   /** 1: a graph was compiled in this step. */
   'compiled',
   /** Milliseconds since 1970. */
@@ -122,7 +124,8 @@ function apply(state: RunState, event: EngineEvent): RunState {
     case 'started':
       return started(state, event);
     case 'step': {
-      const row = { ...event, compiled: state.compiling ? 1 : 0, time: Date.parse(event.time) };
+      const { gpu_bytes = NaN } = event;
+      const row = { ...event, gpu_bytes, compiled: state.compiling ? 1 : 0, time: Date.parse(event.time) };
       return { ...state, status: 'running', compiling: false, steps: state.steps.append(row) };
     }
     case 'queued':

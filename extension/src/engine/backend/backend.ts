@@ -4,7 +4,7 @@ export interface Backend {
   name: 'tensorflow' | 'webgpu' | 'wasm';
   /** TensorFlow's version, or that of tfjs's backend. */
   libraryVersion: string;
-  /** Such as `CPU (AMD EPYC)`, `GPU (CUDA)` or `GPU (Apple M2, metal)`. */
+  /** Such as `CPU (AMD EPYC)`, `GPU (CUDA)` or `GPU (Apple M2, metal)`; one that computes on the CPU is a `software GPU`. */
   device: string;
   threads: number;
   /** Why `auto` took it, where it had a choice. */

@@ -34,12 +34,13 @@ export async function engineStatus(): Promise<EngineStatus> {
 }
 
 async function webgpuStatus(): Promise<EngineStatusAnswer['webgpu']> {
-  if (findDawn() === null) return { libraryVersion: null, adapters: [], problem: null };
+  const possible = mayHaveGpu();
+  if (findDawn() === null) return { possible, libraryVersion: null, adapters: [], problem: null };
   const libraryVersion = DAWN_VERSION;
   try {
-    return { libraryVersion, adapters: await listGpuAdapters(), problem: null };
+    return { possible, libraryVersion, adapters: await listGpuAdapters(), problem: null };
   } catch (error) {
-    return { libraryVersion, adapters: [], problem: describeError(errorRecord(error)) };
+    return { possible, libraryVersion, adapters: [], problem: describeError(errorRecord(error)) };
   }
 }
 
@@ -48,13 +49,13 @@ export function adviseOnGpu(
   installation: Pick<EngineInstallation, 'gpu'> | null,
   { device }: Pick<Backend, 'device'>,
   { gpus }: Pick<Machine, 'gpus'>,
-  { libraryVersion, adapters }: Pick<EngineStatusAnswer['webgpu'], 'libraryVersion' | 'adapters'>,
+  { possible, libraryVersion, adapters }: Omit<EngineStatusAnswer['webgpu'], 'problem'>,
 ): string[] {
   if (device.startsWith('GPU')) return [];
   const advice: string[] = [];
   const adapter = adapters.find(({ type }) => type === 'gpu');
   if (adapter) advice.push(`The GPU ${adapter.name} is used with "engine.backend": "webgpu" (--backend webgpu).`);
-  else if (libraryVersion === null && mayHaveGpu())
+  else if (libraryVersion === null && possible)
     advice.push('To see which GPUs WebGPU can use here: tunewright engine install --webgpu');
   if (gpus.length > 0 && !installation?.gpu)
     advice.push('An NVIDIA GPU was found but is not in use. Run: tunewright engine install --gpu');

@@ -3,6 +3,7 @@
 import { InputError } from '../../core/inputError.js';
 import { installDawn, type DawnInstallation } from '../install/installDawn.js';
 import { installEngine, type InstallOptions } from '../install/installEngine.js';
+import type { InstallProgress } from '../install/progress.js';
 import type { EngineInstallation } from '../install/installation.js';
 import { mayHaveGpu } from '../machine/machine.js';
 import { findRealGpu } from '../webgpu/dawn.js';
@@ -20,13 +21,18 @@ export async function installBackend({
   webgpu,
   ...options
 }: InstallOptions & { webgpu?: boolean }): Promise<Installed> {
-  if (webgpu) return { library: 'webgpu', instead: null, ...(await installDawn(options)) };
+  const { onProgress } = options;
+  const reporting = (library: Installed['library']) => ({
+    ...options,
+    onProgress: (progress: InstallProgress) => onProgress({ ...progress, library }),
+  });
+  if (webgpu) return { library: 'webgpu', instead: null, ...(await installDawn(reporting('webgpu'))) };
   try {
-    return { library: 'tensorflow', ...(await installEngine(options)) };
+    return { library: 'tensorflow', ...(await installEngine(reporting('tensorflow'))) };
   } catch (error) {
     const isChoice = options.gpu || options.library !== undefined;
     if (options.signal?.aborted || !(error instanceof InputError) || isChoice || !mayHaveGpu()) throw error;
-    const instead = await installInstead(options).catch(reason => {
+    const instead = await installInstead(reporting('webgpu')).catch(reason => {
       if (options.signal?.aborted || !(reason instanceof InputError)) throw reason;
       throw new InputError(`${error.message}\n${reason.message}`, { hint: error.hint });
     });

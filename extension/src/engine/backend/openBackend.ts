@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
 import { wantedBackend } from '../../core/wantedBackend.js';
-import type { EngineConfig } from '../../protocol/engineConfig.js';
+import type { DeviceSettings } from '../../protocol/engineConfig.js';
 import { findDawn } from '../install/dawnPackage.js';
 import { findInstallation } from '../install/installation.js';
 import { findRealGpu } from '../webgpu/dawn.js';
@@ -12,8 +12,7 @@ import { loadTensorflowBackend } from './tensorflowBackend.js';
 import { loadWebgpuBackend, webgpuHasFailed } from './webgpuBackend.js';
 import { loadWasmBackend } from './wasmBackend.js';
 
-export interface OpenBackendOptions
-  extends Pick<EngineConfig, 'backend' | 'threads'>, Partial<Pick<EngineConfig, 'adapter'>> {
+export interface OpenBackendOptions extends DeviceSettings {
   /** `code` is that of `warned` events. */
   onWarning: (code: string, message: string) => void;
 }

@@ -52,7 +52,7 @@ export async function loadWebgpuBackend(chosen: string | number | null): Promise
   return {
     name: 'webgpu',
     libraryVersion: requirePackage('@tensorflow/tfjs-backend-webgpu/package.json').version,
-    device: `GPU (${adapter.name}, ${adapter.backend})`,
+    device: `${adapter.type === 'software' ? 'software ' : ''}GPU (${adapter.name}, ${adapter.backend})`,
     threads: availableParallelism(),
   };
 }

@@ -13,7 +13,7 @@ import { EagerReader } from '../generation/tokenReader.js';
 import { rssBytes } from '../machine/processMemory.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { UsedWeights } from '../../protocol/engineConfig.js';
-import { isWebgpu, webgpuBackend } from '../webgpu/tfjsWebgpu.js';
+import { gpuBytes } from '../webgpu/tfjsWebgpu.js';
 import { LoraTraining } from './loraTraining.js';
 import { finished, modelLike, type ShapeName } from './shapedModel.js';
 import { tenSteps, TOLERANCE } from './tenSteps.js';
@@ -93,7 +93,7 @@ export async function benchEngine({ backend, embedded, only, onRow, signal }: Be
 
 /** Allocated on the device; of the process where that isn't known. */
 function deviceBytes(): number {
-  return isWebgpu() ? webgpuBackend().bufferManager.numBytesAllocated : rssBytes();
+  return gpuBytes() ?? rssBytes();
 }
 
 /** The median time of a repetition. Of one that takes long, a second is all that there is time for. */

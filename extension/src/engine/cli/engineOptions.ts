@@ -7,14 +7,14 @@ import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import {
   engineConfigSchema,
   threadsSchema,
-  type EngineConfig,
+  type DeviceSettings,
   type WeightSettings,
 } from '../../protocol/engineConfig.js';
 
 export interface EngineFlags {
-  backend: EngineConfig['backend'];
-  threads?: number;
+  backend: DeviceSettings['backend'];
   gpuAdapter?: string | number;
+  threads?: number;
 }
 
 export interface WeightFlags {
@@ -25,12 +25,8 @@ export interface WeightFlags {
 export function withEngineOptions(command: Command): Command {
   return command
     .addOption(optionOf('backend'))
-    .option('--threads <count>', 'CPU threads (default: all cores)', threadCount)
-    .option(
-      '--gpu-adapter <name>',
-      'which GPU webgpu uses: its name, a part of it, or its index in engine status (default: the first)',
-      adapterName,
-    );
+    .option('--gpu-adapter <name or index>', engineConfigSchema.shape.adapter.meta()!.description!, gpuAdapter)
+    .option('--threads <count>', 'CPU threads (default: all cores)', threadCount);
 }
 
 /** For commands that don't change the base weights. */
@@ -38,12 +34,8 @@ export function withWeightOptions(command: Command): Command {
   return command.addOption(optionOf('base_weights')).addOption(optionOf('precision'));
 }
 
-export function engineOf({
-  backend,
-  threads,
-  gpuAdapter,
-}: EngineFlags): Pick<EngineConfig, 'backend' | 'threads' | 'adapter'> {
-  return { backend, threads: threads ?? null, adapter: gpuAdapter ?? null };
+export function engineOf({ backend, gpuAdapter, threads }: EngineFlags): Required<DeviceSettings> {
+  return { backend, adapter: gpuAdapter ?? null, threads: threads ?? null };
 }
 
 export function weightsOf({ baseWeights, precision }: WeightFlags): WeightSettings {
@@ -59,10 +51,11 @@ function optionOf(key: 'backend' | 'base_weights' | 'precision'): Option {
     .default(schema.parse(undefined));
 }
 
-/** A number is an index. */
-function adapterName(text: string): string | number {
-  if (text === '') throw new InvalidArgumentError('must be a name or an index');
-  return /^\d+$/.test(text) ? Number(text) : text;
+/** Digits are an index. @throws InvalidArgumentError that says what is allowed */
+function gpuAdapter(text: string): string | number {
+  const name = text.trim();
+  if (name === '') throw new InvalidArgumentError('must be a name, a part of one, or an index');
+  return /^\d+$/.test(name) ? Number(name) : name;
 }
 
 /** Parsers of numeric options. @throws InvalidArgumentError that says what is allowed */

@@ -1,6 +1,10 @@
 // `tunewright estimate RUN.json`: prints the estimate of run/runEstimate.ts, parameters and memory of a run and of all other
 // methods on the same model, without loading anything.
 import type { Command } from 'commander';
+import { gpuMemoryNote, knownGpu, type KnownGpu } from '../../core/gpuMemory.js';
+import { wantedBackend } from '../../core/wantedBackend.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
+import { chooseAdapter, listGpuAdapters } from '../webgpu/dawn.js';
 import { roughDuration } from '../../core/runs/runStatus.js';
 import { bytes, count, figure, percent, shortTime } from '../../core/units.js';
 import type { Estimate } from '../estimate/estimateRun.js';
@@ -57,14 +61,21 @@ async function run(path: string, flags: EstimateFlags): Promise<void> {
     offline: flags.offline ?? false,
     speed: machineSpeed,
   });
+  const gpu = await chosenGpu(estimate.run.config.engine);
   progress.finish();
   const { attached } = estimate;
   const matrix = matrixOf(attached, flags);
-  if (flags.json) printJson({ ...estimateJson(estimate), matrix: matrix && matrixJson(matrix) });
-  else print(describeEstimate(estimate, matrix));
+  if (flags.json) printJson({ ...estimateJson(estimate), gpu, matrix: matrix && matrixJson(matrix) });
+  else print(describeEstimate(estimate, matrix, gpu));
 }
 
-function describeEstimate(estimate: RunEstimate, matrix: MatrixExample | null): string {
+/** Null for other backends. @throws InputError if WebGPU or the GPU can't be used */
+async function chosenGpu(engine: EngineConfig): Promise<KnownGpu | null> {
+  if (wantedBackend(engine) !== 'webgpu') return null;
+  return knownGpu(chooseAdapter(await listGpuAdapters(), engine.adapter));
+}
+
+function describeEstimate(estimate: RunEstimate, matrix: MatrixExample | null, gpu: KnownGpu | null): string {
   const { run, attached, shape, sequenceLength } = estimate;
   const { architecture } = attached;
   return [
@@ -73,7 +84,7 @@ function describeEstimate(estimate: RunEstimate, matrix: MatrixExample | null): 
     '',
     comparison(estimate),
     '',
-    verdict(estimate),
+    verdict(estimate, gpu),
     ...(matrix ? ['', drawMatrixExample(matrix, exampleMethod(estimate.attached).title)] : []),
   ].join('\n');
 }
@@ -118,12 +129,13 @@ function comparison({ run, own, others, inferenceBytes }: RunEstimate): string {
   return [table([heading, ...rows], right), ...unusable].join('\n');
 }
 
-function verdict(estimate: RunEstimate): string {
+function verdict(estimate: RunEstimate, gpu: KnownGpu | null): string {
   const { own, steps, availableBytes: available } = estimate;
   const { trainableParameters, totalParameters, share, memory } = own;
   const seconds = secondsOf(own, estimate);
-  const fits =
-    memory.total < available
+  const fits = gpu
+    ? gpuMemoryNote(memory.total, gpu)
+    : memory.total < available
       ? `${bytes(available)} are available.`
       : `That is more than the ${bytes(available)} available: lower max_length or per_device_train_batch_size.`;
   return (

@@ -39,7 +39,8 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
     const left = ((total - event.step) * (stepMs || event.step_ms)) / 1000;
     const figures =
       `loss ${event.loss.toFixed(3)}  ${count(event.tokens_per_second)} tokens/s  ` +
-      `${duration(left)} left  ${bytes(event.rss_bytes)}`;
+      `${duration(left)} left  ${bytes(event.rss_bytes)}` +
+      (event.gpu_bytes === undefined ? '' : `, GPU ${bytes(event.gpu_bytes)}`);
     if (!terminal) {
       const every = Math.ceil(total / MAX_LINES);
       if (event.step % every === 0 || event.step === total) printNote(`step ${event.step}/${total}  ${figures}`);

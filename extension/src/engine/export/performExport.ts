@@ -8,7 +8,7 @@ import { InputError } from '../../core/inputError.js';
 import { bytes as sizeText } from '../../core/units.js';
 import type { Exported, ExportPlan, ExportPlans } from '../../protocol/exportAnswers.js';
 import { exportEntrySchema, type ExportEntry } from '../../protocol/exportConfig.js';
-import type { EngineConfig } from '../../protocol/engineConfig.js';
+import type { DeviceSettings } from '../../protocol/engineConfig.js';
 import { isFolder, statOf } from '../../system/fileStat.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { openBackend } from '../backend/openBackend.js';
@@ -35,7 +35,7 @@ export interface ExportRequest {
   out: string | null;
   /** Where exports without a place of their own are written. */
   folder: string;
-  engine: Pick<EngineConfig, 'backend' | 'threads'>;
+  engine: DeviceSettings;
   reporter: Reporter;
 }
 

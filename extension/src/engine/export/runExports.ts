@@ -9,7 +9,7 @@ import type { EngineError } from '../../protocol/engineError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import type { Exported } from '../../protocol/exportAnswers.js';
 import type { ExportEntry } from '../../protocol/exportConfig.js';
-import type { EngineConfig } from '../../protocol/engineConfig.js';
+import type { DeviceSettings } from '../../protocol/engineConfig.js';
 import type { PreparedRun, Warning } from '../run/prepareRun.js';
 import { readRunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
@@ -131,7 +131,7 @@ async function refusing(file: string, key: string, check: () => void | Promise<v
 export interface RunExportOptions {
   /** Makes those that are there already again. */
   all: boolean;
-  engine: Pick<EngineConfig, 'backend' | 'threads'> | null;
+  engine: DeviceSettings | null;
   reporter: Reporter;
   signal: AbortSignal;
   onEvent(event: EngineEvent): void;

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 export interface InstallProgress {
   /** Stable name: wait, download, unpack, compile or check. */
   phase: string;
+  /** Which library is being installed. */
+  library?: 'tensorflow' | 'webgpu';
   /** Bytes for download and unpack, else 0. */
   done: number;
   /** Bytes; null if unknown. */

@@ -1,5 +1,5 @@
 // Opens the backend for a model: what the settings name or, with `auto` where both TensorFlow and a GPU can be used, the faster one.
-import type { EngineConfig } from '../../protocol/engineConfig.js';
+import type { DeviceSettings } from '../../protocol/engineConfig.js';
 import { wantedBackend } from '../../core/wantedBackend.js';
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/openBackend.js';
@@ -10,10 +10,8 @@ import { findInstallation } from '../install/installation.js';
 import { findRealGpu } from '../webgpu/dawn.js';
 import type { Reporter } from './reporter.js';
 
-type Settings = Pick<EngineConfig, 'backend' | 'threads'> & Partial<Pick<EngineConfig, 'adapter'>>;
-
 /** @throws InputError if the named backend or GPU can't be used */
-export async function openDevice(files: ModelFiles, settings: Settings, reporter: Reporter): Promise<Backend> {
+export async function openDevice(files: ModelFiles, settings: DeviceSettings, reporter: Reporter): Promise<Backend> {
   const opened = { ...settings, onWarning: reporter.warn };
   if (wantedBackend(settings) !== 'auto' || (await findInstallation()) === null || findDawn() === null)
     return openBackend(opened);

@@ -3,7 +3,7 @@ import { absentTokenizer } from '../../core/text/absentTokenizer.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import { withinTime } from '../../system/boundedWork.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import type { LocalEngineConfig, UsedWeights } from '../../protocol/engineConfig.js';
+import type { DeviceSettings, UsedWeights, WeightSettings } from '../../protocol/engineConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { collectGarbage } from '../machine/processMemory.js';
 import { namesIn } from '../../system/regularFile.js';
@@ -85,7 +85,7 @@ export interface OpenedModel extends ModelOnDisk {
  */
 export async function openModel(
   onDisk: ModelOnDisk,
-  engine: Omit<LocalEngineConfig, 'compile' | 'adapter'> & Partial<Pick<LocalEngineConfig, 'adapter'>>,
+  engine: DeviceSettings & WeightSettings,
   reporter: Reporter,
 ): Promise<OpenedModel> {
   const backend = await openDevice(onDisk.files, engine, reporter);

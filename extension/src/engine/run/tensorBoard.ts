@@ -32,6 +32,7 @@ export function tensorBoardWriter(
               'train/grad_norm': event.grad_norm,
               'train/learning_rate': event.learning_rate,
               'train/tokens_per_second': event.tokens_per_second,
+              ...(event.gpu_bytes === undefined ? {} : { 'train/gpu_bytes': event.gpu_bytes }),
             },
             event.step,
           ),

@@ -9,6 +9,7 @@ import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEventBody, type MetricInfo } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { rssBytes } from '../machine/processMemory.js';
+import { gpuBytes } from '../webgpu/tfjsWebgpu.js';
 import type { Batch } from '../data/batch.js';
 import { batchesOf, makeBatch, planEpoch, type MicroBatchPlan } from '../data/batches.js';
 import type { Rng } from '../data/rng.js';
@@ -353,6 +354,7 @@ export class Trainer {
         tokens_per_second: (tokens / stepMs) * 1000,
         step_ms: stepMs,
         rss_bytes: rssBytes(),
+        gpu_bytes: gpuBytes(),
       });
   }
 

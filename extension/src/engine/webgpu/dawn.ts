@@ -155,10 +155,10 @@ export function chooseAdapter(adapters: readonly GpuAdapter[], chosen: string | 
       hint: 'It needs a Vulkan driver (Linux), Metal (macOS) or Direct3D 12 (Windows). Use "auto" to train on the CPU.',
     });
   if (chosen === null) return adapters.find(({ type }) => type !== 'software') ?? adapters[0]!;
+  // A number that is no index may be a part of a name, such as 4090.
   const found =
-    typeof chosen === 'number'
-      ? adapters[chosen]
-      : adapters.find(({ name }) => name.toLowerCase().includes(chosen.toLowerCase()));
+    (typeof chosen === 'number' ? adapters[chosen] : undefined) ??
+    adapters.find(({ name }) => name.toLowerCase().includes(String(chosen).toLowerCase()));
   if (!found)
     throw new InputError(`no GPU ${JSON.stringify(chosen)}`, {
       key: 'engine.adapter',

@@ -47,6 +47,11 @@ export function webgpuBackend(): WebgpuBackend {
   return tf.backend() as WebgpuBackend;
 }
 
+/** Bytes that buffers hold on the current backend's GPU; undefined where it doesn't say. */
+export function gpuBytes(): number | undefined {
+  return isWebgpu() ? webgpuBackend().bufferManager.numBytesAllocated : undefined;
+}
+
 export function isWebgpu(): boolean {
   return tf.getBackend() === WEBGPU;
 }

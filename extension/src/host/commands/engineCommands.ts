@@ -2,6 +2,7 @@
 // walkthrough.
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
+import { deviceText } from '../../core/deviceText.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import { installWithProgress } from '../engineProcess/installWithProgress.js';
 import type { EngineStatusAnswer } from '../../protocol/engineStatus.js';
@@ -11,7 +12,7 @@ import { registerGuarded } from './guarded.js';
 import { reveal } from './reveal.js';
 import { askModelId } from './runDraft.js';
 import { stepDone } from '../walkthrough.js';
-import { showQuickPick, withProgress } from '../window.js';
+import { showQuickPick, withProgress, type PickItem } from '../window.js';
 
 /** A line of `models pull --json`. */
 type PullLine =
@@ -51,25 +52,43 @@ async function install(engine: CommandLineEngine, output: vscode.LogOutputChanne
     { location: vscode.ProgressLocation.Window, title: 'Checking the training engine' },
     () => engine.json<EngineStatusAnswer>(['engine', 'status']),
   );
-  const { installation, backend, machine, advice } = status;
-  for (const line of advice) output.info(line);
-  if (installation) stepDone('install');
-  const wantsGpu = machine.gpus.length > 0 && !installation?.gpu;
-  if (installation && !wantsGpu) {
-    const keep = { icon: 'check', label: 'Keep', detail: `${backend.device}, ${backend.threads} threads` };
-    const again = {
-      icon: 'desktop-download',
-      label: 'Reinstall',
-      detail: 'Downloads it again and replaces the installed files',
-    };
-    const title = `TensorFlow ${installation.libraryVersion} is installed`;
-    const answer = await showQuickPick([keep, again], { title });
-    if (answer === again) await installWithProgress(engine, output, ['--force']);
-    return;
-  }
-  if (!(await installWithProgress(engine, output, wantsGpu ? ['--gpu'] : []))) return;
+  for (const line of status.advice) output.info(line);
+  if (status.installation) stepDone('install');
+  const choices = installations(status);
+  const isOnly = choices.length === 1;
+  const chosen = isOnly ? choices[0] : await showQuickPick(choices, { title: titleOf(status) });
+  if (!chosen?.backend || !(await installWithProgress(engine, output, chosen.backend, chosen.args))) return;
   engine.forget();
-  await engine.ensureInstalled();
+}
+
+interface Installation extends PickItem {
+  /** Null: nothing is installed. */
+  backend: 'auto' | 'webgpu' | null;
+  /** Of `engine install`. */
+  args: string[];
+}
+
+/** What can be done here, the best first. */
+export function installations({ installation, backend, machine, webgpu }: EngineStatusAnswer): Installation[] {
+  const choices: Installation[] = [];
+  const offer = (label: string, detail: string, to: Pick<Installation, 'backend' | 'args'>) =>
+    choices.push({ icon: to.backend === null ? 'check' : 'desktop-download', label, detail, ...to });
+  if (installation)
+    offer('Keep', `${deviceText({ ...backend, backend: backend.name })} is used`, { backend: null, args: [] });
+  else offer('Install TensorFlow', 'Trains on the CPU: 274 MB', { backend: 'auto', args: [] });
+  if (webgpu.libraryVersion === null && webgpu.possible)
+    offer('Install WebGPU', 'Trains on GPUs of all makers: 51 MB', { backend: 'webgpu', args: [] });
+  if (machine.gpus.length > 0 && !installation?.gpu)
+    offer('Install TensorFlow for NVIDIA GPUs', 'With its CUDA packages: 8 GB', { backend: 'auto', args: ['--gpu'] });
+  if (installation)
+    offer('Reinstall TensorFlow', 'Downloads it again and replaces the installed files', {
+      ...{ backend: 'auto', args: ['--force', ...(installation.gpu ? ['--gpu'] : [])] },
+    });
+  return choices;
+}
+
+function titleOf({ installation }: EngineStatusAnswer): string {
+  return installation ? `TensorFlow ${installation.libraryVersion} is installed` : 'Install the Training Engine';
 }
 
 async function pull(engine: EngineService, element: unknown): Promise<string | undefined> {

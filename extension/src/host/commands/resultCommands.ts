@@ -17,7 +17,7 @@ import { guarded, registerGuarded } from './guarded.js';
 import { newPlace, replaceFolder } from './newFolder.js';
 import { pickRun } from './pickRun.js';
 import { reveal } from './reveal.js';
-import { weightFlags } from './weightFlags.js';
+import { baseFlags } from './baseFlags.js';
 import { openPlayground } from '../webviews/playground.js';
 import { argumentsOfRun, type PlaygroundArguments } from '../webviews/playgroundColumns.js';
 import { showInformationMessage, showInputBox, cancellable } from '../window.js';
@@ -222,7 +222,7 @@ async function answers(
 ): Promise<[string, string]> {
   const ask = (token: vscode.CancellationToken, model: string, ...more: string[]) => {
     const asked = ['--model', model, '--prompt', prompt, '--max-new-tokens', String(MAX_NEW_TOKENS)];
-    return engine.json<Generated>(['generate', ...asked, ...weightFlags(run.config), ...more], { token });
+    return engine.json<Generated>(['generate', ...asked, ...baseFlags(run.config), ...more], { token });
   };
   return cancellable(`Generating answers with ${run.name}`, async token => {
     if (!isWholeModel(result)) {

@@ -18,7 +18,9 @@ import {
   type CheckedSuite,
 } from '../../protocol/residentMessages.js';
 import type { EngineStatusAnswer } from '../../protocol/engineStatus.js';
-import type { EngineCallOptions, EngineService, RequestOptions } from '../services.js';
+import { wantedBackend } from '../../core/wantedBackend.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
+import type { Device, EngineCallOptions, EngineService, RequestOptions } from '../services.js';
 import { requireTrust } from '../trustedActions.js';
 import { callEngine } from './engineProcess.js';
 import { findEngineProgram, type EngineProgram } from './engineProgram.js';
@@ -32,8 +34,9 @@ const IDLE_MS = 10 * 60_000;
 export class CommandLineEngine implements EngineService, vscode.Disposable {
   private found: Promise<EngineProgram> | null = null;
   private described: Promise<EngineCapabilities> | null = null;
-  private ready = false;
-  private installing: Promise<boolean> | null = null;
+  /** Backends of which all is installed. */
+  private readonly ready = new Set<EngineConfig['backend']>(['wasm']);
+  private readonly installing = new Map<EngineConfig['backend'], Promise<boolean>>();
   private readonly forgotten = new vscode.EventEmitter<void>();
   /** Another program, or another installation, is used from now on. */
   readonly onDidForget = this.forgotten.event;
@@ -113,18 +116,21 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
     return this.resident.request(suiteResultsRequest, { folders: [...folders] });
   }
 
-  async ensureInstalled(): Promise<boolean> {
-    if (this.ready) return true;
+  async ensureInstalled(device: Device): Promise<boolean> {
+    const backend = wantedBackend(device);
+    if (this.ready.has(backend)) return true;
     // Several may want it at once.
-    this.installing ??= this.install().finally(() => (this.installing = null));
-    return this.installing;
+    const installing = this.installing.get(backend) ?? this.install(backend);
+    this.installing.set(backend, installing);
+    return installing.finally(() => this.installing.delete(backend));
   }
 
-  private async install(): Promise<boolean> {
-    const { installation } = await this.json<EngineStatusAnswer>(['engine', 'status']);
-    if (installation !== null) stepDone('install');
-    this.ready = installation !== null || (await installWithProgress(this, this.output));
-    return this.ready;
+  private async install(backend: EngineConfig['backend']): Promise<boolean> {
+    const installed = isInstalled(backend, await this.json<EngineStatusAnswer>(['engine', 'status']));
+    if (installed) stepDone('install');
+    const ready = installed || (await installWithProgress(this, this.output, backend));
+    if (ready) this.ready.add(backend);
+    return ready;
   }
 
   private async call(args: string[], onLine: (line: string) => void, options: EngineCallOptions): Promise<void> {
@@ -142,4 +148,10 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
       throw error;
     }
   }
+}
+
+/** With `auto`, a GPU is enough where TensorFlow isn't installed. */
+function isInstalled(backend: EngineConfig['backend'], status: EngineStatusAnswer): boolean {
+  if (backend === 'webgpu') return status.webgpu.libraryVersion !== null;
+  return status.installation !== null || (backend === 'auto' && status.backend.name === 'webgpu');
 }

@@ -23,6 +23,7 @@ import { openAtLine } from '../runFiles/openAt.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
+import { deviceOf } from '../runs/runSettings.js';
 import { EngineInputError, type HostServices, type Run } from '../services.js';
 import { requireTrust } from '../trustedActions.js';
 import type { EngineLine } from '../webviews/engineLines.js';
@@ -166,7 +167,7 @@ function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): Ex
     place: (path, card) => freePlace(path, card),
     pickPlace: (path, card) => pickPlace(path, card),
     run: async (choice, { out, force }, onLine, signal) => {
-      if (!(await engine.ensureInstalled())) throw new vscode.CancellationError();
+      if (!(await engine.ensureInstalled(deviceOf({})))) throw new vscode.CancellationError();
       const place = [...(out === null ? [] : ['--out', out]), ...(force ? ['--force'] : [])];
       const args = ['export', ...source, ...argumentsOf(choice), ...place, '--progress'];
       const env = await keptToken(context.secrets);

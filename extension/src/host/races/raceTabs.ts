@@ -13,8 +13,9 @@ import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import { openAtLine } from '../runFiles/openAt.js';
 import { readJson } from '../runs/runFolderFiles.js';
 import { latestFolder, nameInFolder, runFolderName } from '../runs/runsFolders.js';
+import { deviceOf } from '../runs/runSettings.js';
 import { startInFolder } from '../runs/startProcess.js';
-import type { HostServices } from '../services.js';
+import type { Device, HostServices } from '../services.js';
 import { requireTrust, trusted } from '../trustedActions.js';
 import { tabIcon, webviewChannelOf } from '../webviews/webviewChannelOf.js';
 import { showQuickPick } from '../window.js';
@@ -107,7 +108,7 @@ class RaceTabs implements vscode.Disposable {
     const out = steering === 'start' ? newFolder(file!) : folder!;
     const own = file !== null && existsSync(file) ? file : raceFolderFiles(out).race;
     const program = await this.engine.program();
-    if (needsInstallation(own) && !(await this.engine.ensureInstalled())) throw new vscode.CancellationError();
+    if (!(await this.engine.ensureInstalled(deviceOfRace(own)))) throw new vscode.CancellationError();
     trusted.makeFolder(out);
     const isBegun = existsSync(raceFolderFiles(out).race);
     await startInFolder(program, 'race', own, out, isBegun ? ['--resume'] : [], code =>
@@ -117,9 +118,8 @@ class RaceTabs implements vscode.Disposable {
   }
 }
 
-function needsInstallation(raceFile: string): boolean {
-  const run = block((readJson(raceFile) ?? {}) as Record<string, unknown>, 'run');
-  return block(run, 'engine')['backend'] !== 'wasm';
+function deviceOfRace(raceFile: string): Device {
+  return deviceOf(block((readJson(raceFile) ?? {}) as Record<string, unknown>, 'run'));
 }
 
 /** Next to the race file, as the command line has them. */

@@ -14,6 +14,7 @@ import { trusted } from '../trustedActions.js';
 import { FolderRun } from './folderRun.js';
 import { runFolderName, runsFolderOf, runsFolders } from './runsFolders.js';
 import { runFolderFiles } from './runFolderFiles.js';
+import { deviceOf } from './runSettings.js';
 import { type StartFlags, startInFolder } from './startProcess.js';
 
 /** How often running runs are refreshed. Polling is needed anyway, to notice a process that was killed. */
@@ -247,9 +248,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
 
   /** @throws vscode.CancellationError if the user cancels the installation */
   private async requireEngine(config: object): Promise<void> {
-    const { engine } = config as { engine?: { backend?: unknown } };
-    if (engine?.backend === 'wasm') return;
-    if (!(await this.engine.ensureInstalled())) throw new vscode.CancellationError();
+    if (!(await this.engine.ensureInstalled(deviceOf(config)))) throw new vscode.CancellationError();
   }
 
   /** Downloads a missing model with progress; the run itself would do so without. @throws vscode.CancellationError */

@@ -1,5 +1,6 @@
 // Shows step, loss and remaining time of the running run in the status bar; hidden while none is running.
 import * as vscode from 'vscode';
+import { deviceText } from '../../core/deviceText.js';
 import { currentStep, secondsLeft } from '../../core/runs/runState.js';
 import { roughDuration, runFigure, shortFigure } from '../../core/runs/runStatus.js';
 import { count } from '../../core/units.js';
@@ -15,8 +16,11 @@ export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable 
     const [run] = alive;
     if (!run) return item.hide();
     item.text = textOf(run) + (alive.length > 1 ? ` (+${alive.length - 1})` : '');
-    item.tooltip = `Tunewright: Open Dashboard of ${run.name}`;
-    item.accessibilityInformation = { label: `Tunewright run ${run.name}, ${wordsOf(run)}` };
+    const { started } = run.glance();
+    const device = started ? deviceText(started.engine) : null;
+    item.tooltip = [`Tunewright: Open Dashboard of ${run.name}`, device].filter(Boolean).join('\n');
+    const label = [`Tunewright run ${run.name}`, wordsOf(run), device].filter(Boolean).join(', ');
+    item.accessibilityInformation = { label };
     item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
     item.show();
   };

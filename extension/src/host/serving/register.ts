@@ -3,9 +3,10 @@
 import * as vscode from 'vscode';
 import { registerGuarded } from '../commands/guarded.js';
 import { pickRuns, runOf } from '../commands/pickRun.js';
-import { weightFlags } from '../commands/weightFlags.js';
+import { baseFlags } from '../commands/baseFlags.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import type { FolderRun } from '../runs/folderRun.js';
+import { deviceOf } from '../runs/runSettings.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { EngineInputError } from '../services.js';
@@ -30,7 +31,7 @@ export function registerServing(
     registerGuarded(output, 'tunewright.serveAdapter', async (argument, selected) => {
       requireTrust();
       const chosen = await chosenRuns(runs, argument, selected);
-      if (chosen.length === 0 || !(await engine.ensureInstalled())) return undefined;
+      if (chosen.length === 0 || !(await engine.ensureInstalled(deviceOf(chosen[0]!.config)))) return undefined;
       const server = await servers.serve(servedBy(chosen));
       tellBriefly('broadcast', `${titleOf(server.served)} is served at ${server.address}`);
       return server.url;
@@ -61,14 +62,14 @@ export function servedBy(runs: readonly FolderRun[]): Served {
     const whole = isWholeModel(path!);
     return {
       model: whole ? path! : (run.config as { model: string }).model,
-      weightFlags: weightFlags(run.config),
+      baseFlags: baseFlags(run.config),
       adapters: whole ? [] : [{ name: run.name, path: path! }],
     };
   });
   const other = bases.findIndex(base => baseOf(base) !== baseOf(bases[0]!));
   if (other > 0)
     throw bad(
-      `“${runs[0]!.name}” and “${runs[other]!.name}” have different base models or weights.`,
+      `“${runs[0]!.name}” and “${runs[other]!.name}” have different base models, weights or devices.`,
       'Serve them one after the other: each base has its own server.',
     );
   const adapters = bases.flatMap(base => base.adapters);
@@ -79,7 +80,7 @@ export function servedBy(runs: readonly FolderRun[]): Served {
   return { ...bases[0]!, adapters: adapters.map(({ path }, i) => ({ name: names[i]!, path })) };
 }
 
-const baseOf = ({ model, weightFlags }: Served) => JSON.stringify([model, weightFlags]);
+const baseOf = ({ model, baseFlags }: Served) => JSON.stringify([model, baseFlags]);
 
 async function pickServer(servers: Servers, argument: unknown): Promise<Server | undefined> {
   if (argument instanceof Server) return argument;

@@ -18,8 +18,8 @@ const GRACE_MS = 5_000;
 export interface Served {
   /** Folder, file or id of the base. */
   model: string;
-  /** Options of the base's weights, such as `--base-weights int4`. */
-  weightFlags: readonly string[];
+  /** Options of the base's weights and device, such as `--base-weights int4`. */
+  baseFlags: readonly string[];
   /** None: the base alone. */
   adapters: readonly { name: string; path: string }[];
 }
@@ -105,9 +105,9 @@ export class Server {
   }
 }
 
-function serveArguments({ model, weightFlags, adapters }: Served, port: number): string[] {
+function serveArguments({ model, baseFlags, adapters }: Served, port: number): string[] {
   const named = adapters.flatMap(({ name, path }) => ['--adapter', `${name}=${path}`]);
-  return ['serve', '--json', '--model', model, ...weightFlags, ...named, '--port', String(port)];
+  return ['serve', '--json', '--model', model, ...baseFlags, ...named, '--port', String(port)];
 }
 
 function listeningOf(line: string): Listening | null {

@@ -31,11 +31,11 @@ export class ProcessSessions implements SessionService, vscode.Disposable {
   }
 
   async open(settings: SessionSettings, options: RequestOptions = {}): Promise<ModelSession> {
-    // Without TensorFlow, the engine would answer with wasm, about 8 times slower.
-    if (settings.backend !== 'wasm' && !(await this.engine.ensureInstalled()))
+    // Without, the engine would answer with wasm, about 8 times slower.
+    if (!(await this.engine.ensureInstalled(settings)))
       throw new EngineInputError({
         code: 'engine_not_installed',
-        message: 'The training engine, TensorFlow, is not installed, so the model was not loaded.',
+        message: `${settings.backend === 'webgpu' ? 'WebGPU' : 'The training engine, TensorFlow,'} is not installed, so the model was not loaded.`,
         hint: 'Try again and let it be installed.',
       });
     const found = withPath(settings);

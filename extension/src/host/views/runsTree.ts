@@ -1,6 +1,7 @@
 // The Runs view: every run of the workspace with status, loss and duration, as a list or grouped by dataset, model or
 // status. Elements are the runs themselves, so that commands of the view get a Run.
 import * as vscode from 'vscode';
+import { deviceText } from '../../core/deviceText.js';
 import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctions, distinctionText, type Distinction } from '../../core/runs/runLabels.js';
 import { currentStep } from '../../core/runs/runState.js';
@@ -227,7 +228,9 @@ function tooltip(run: FolderRun, isOutdated: boolean, method: string): vscode.Ma
     text.appendText(words);
   };
   if (started) {
-    line(`${method} on ${started.model}, ${started.engine.backend}`);
+    line(`${method} on ${started.model}`);
+    line(deviceText(started.engine));
+    if (started.engine.reason) line(`Chosen because ${started.engine.reason}.`);
     line(`${count(started.trainable_parameters)} of ${count(started.total_parameters)} parameters trained`);
   }
   line(`Started ${new Date(run.startedMs).toLocaleString('en-GB')}`);

@@ -13,6 +13,7 @@ import { reveal } from '../commands/reveal.js';
 import { openAtKey, openAtLine } from '../runFiles/openAt.js';
 import { readCertificates, runFolderFiles } from '../runs/runFolderFiles.js';
 import { resultOf } from '../runs/runResult.js';
+import { deviceOf } from '../runs/runSettings.js';
 import type { HostServices, Run } from '../services.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { requireTrust, trusted } from '../trustedActions.js';
@@ -155,9 +156,10 @@ class Dashboards implements vscode.Disposable {
     onLine: (line: EngineLine) => void,
     cancelled: AbortSignal,
   ): Promise<void> {
-    const { engine } = this.services;
+    const { engine, runs } = this.services;
     if (args.includes('--losses') || args.includes('--by'))
-      if (!(await engine.ensureInstalled())) throw new vscode.CancellationError();
+      if (!(await engine.ensureInstalled(deviceOf(runs.get(args[0]!)?.config ?? {}))))
+        throw new vscode.CancellationError();
     await withToken(cancelled, token =>
       engine.jsonLines<EngineLine>(['rows', ...args, '--progress'], onLine, { token }),
     );

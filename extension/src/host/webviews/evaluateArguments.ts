@@ -28,6 +28,7 @@ export function evaluateArguments(
     ...option('--base-weights', settings.base_weights),
     ...option('--precision', settings.precision),
     ...option('--backend', settings.backend),
+    ...option('--gpu-adapter', settings.adapter),
     ...option('--threads', settings.threads),
     ...['--worst', WORST_ROWS],
     ...(answers ? ['--metrics', textMetrics.map(({ name }) => name).join(',')] : []),

@@ -129,7 +129,7 @@ function adopt(panel: vscode.WebviewPanel, services: HostServices, { target, sho
       const tested = model();
       const run = runs.get(target.run);
       if (!tested || !run) throw new Error('The run, or what it has written, no longer exists.');
-      if (!(await engine.ensureInstalled())) throw new vscode.CancellationError();
+      if (!(await engine.ensureInstalled(tested.settings))) throw new vscode.CancellationError();
       const args = evaluateArguments(target, tested, run.config);
       await withToken(signal, token =>
         engine.jsonLines<EngineLine>(args, onLine, { token, cwd: tested.settings.folder }),

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import { newConversation } from '../../core/playground/conversation.js';
+import { isSameDevice, newConversation } from '../../core/playground/conversation.js';
 import { EMBEDDED_MODEL_ID } from '../../core/runs/proposeRun.js';
 import type { Conversation } from '../../protocol/playgroundMessages.js';
 import { readText } from '../../system/regularFile.js';
@@ -97,12 +97,13 @@ class Playgrounds implements vscode.Disposable {
   open(given: PlaygroundArguments): void {
     requireTrust();
     stepDone('try');
-    const { model, baseWeights = null, system, prompt = '' } = given;
+    const { model, baseWeights = null, device = null, system, prompt = '' } = given;
     const columns = columnsOf(given);
     const same = [...this.shown].find(
       ([, session]) =>
         session.conversation.model === model &&
         session.conversation.base_weights === baseWeights &&
+        isSameDevice(session.conversation.device, device) &&
         session.hasRoomFor(columns),
     );
     if (same) {
@@ -119,6 +120,7 @@ class Playgrounds implements vscode.Disposable {
       id: randomUUID(),
       model,
       base_weights: baseWeights,
+      device,
       columns,
       ...(system === undefined ? {} : { system }),
     });

@@ -16,6 +16,7 @@ import { EMBEDDED_MODEL } from '../engineProcess/machineModels.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { checkpointSteps, runFolderFiles } from '../runs/runFolderFiles.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
+import { settingsOfRun } from '../runs/runSettings.js';
 import type { Run, RunService } from '../services.js';
 import { showQuickPick, type PickItem } from '../window.js';
 import type { WorkspaceModels } from '../workspaceModels.js';
@@ -26,6 +27,7 @@ import { textOf } from '../../core/forms/formField.js';
 export interface PlaygroundArguments {
   model: string;
   baseWeights?: string;
+  device?: Conversation['device'];
   columns: readonly {
     name: string;
     /** Adapter; null: the model without one. */
@@ -38,7 +40,7 @@ export interface PlaygroundArguments {
   system?: string;
 }
 
-const DEFAULT_WEIGHTS = sessionOptionsSchema.shape.base_weights.parse(undefined);
+const DEFAULTS = sessionOptionsSchema.omit({ model: true, folder: true }).parse({});
 
 const BASE: NewColumn = { name: 'base', model: null, parts: [], run: null };
 
@@ -62,13 +64,16 @@ export function columnOfRun(run: Run): NewColumn | null {
 
 /** The base of a run beside its result. */
 export function argumentsOfRun(run: Run): PlaygroundArguments {
-  const { model, engine } = run.config as { model: string; engine?: { base_weights?: string } };
+  const { model } = run.config as { model: string };
+  const settings = settingsOfRun(run);
   const column = columnOfRun(run);
-  const baseWeights = engine?.base_weights;
   return {
     model,
     // run.json has all defaults; a playground that was opened on the model alone has none.
-    ...(baseWeights === undefined || baseWeights === DEFAULT_WEIGHTS ? {} : { baseWeights }),
+    ...(settings && settings.base_weights !== DEFAULTS.base_weights ? { baseWeights: settings.base_weights } : {}),
+    ...(settings && (settings.backend !== DEFAULTS.backend || settings.adapter !== DEFAULTS.adapter)
+      ? { device: { backend: settings.backend, adapter: settings.adapter } }
+      : {}),
     columns: [
       { name: 'base', path: null },
       ...(column === null

@@ -14,6 +14,7 @@ import {
   isUnderWay,
   messagesOf,
   mixtureOf,
+  isSameDevice,
   newConversation,
   rowsOf,
   takePiece,
@@ -386,6 +387,7 @@ export class PlaygroundSession<D = vscode.Uri> {
         model,
         folder,
         ...(this.current.base_weights === null ? {} : { base_weights: this.current.base_weights }),
+        ...this.current.device,
       });
       const session = await sessions.open(settings, {
         onProgress: ({ message }) => show({ phase: 'loading', message: message ?? null, facts: null }),
@@ -577,8 +579,8 @@ export class PlaygroundSession<D = vscode.Uri> {
   }
 
   private emptyLike(conversation: Conversation): Conversation {
-    const { model, base_weights, columns, system, sampling, template_variables } = conversation;
-    const empty = newConversation({ id: this.options.newId(), model, base_weights, columns, system });
+    const { model, base_weights, device, columns, system, sampling, template_variables } = conversation;
+    const empty = newConversation({ id: this.options.newId(), model, base_weights, device, columns, system });
     return { ...empty, sampling, template_variables };
   }
 
@@ -586,10 +588,12 @@ export class PlaygroundSession<D = vscode.Uri> {
     await this.afterStop(() => {
       this.tokens.clear();
       this.inputs.clear();
-      const { model, base_weights } = this.current;
-      if (conversation.model !== model || conversation.base_weights !== base_weights) {
-        this.releaseAll();
-      }
+      const { model, base_weights, device } = this.current;
+      const isSame =
+        conversation.model === model &&
+        conversation.base_weights === base_weights &&
+        isSameDevice(conversation.device, device);
+      if (!isSame) this.releaseAll();
       this.set(conversation);
     });
     await this.keep();

@@ -11,6 +11,7 @@ import {
   draftShown,
   estimateDraft,
   inspectModel,
+  listGpus,
   openData,
   openPanel,
   pick,
@@ -26,6 +27,8 @@ import {
   type Problem,
   type TrainingData,
 } from '../../protocol/runPanelMessages.js';
+import { knownGpu } from '../../core/gpuMemory.js';
+import type { EngineStatusAnswer } from '../../protocol/engineStatus.js';
 import { ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
 import type { ProposedRun } from '../../core/runs/proposeRun.js';
 import { block, pathFields } from '../../core/runs/runFileKeys.js';
@@ -154,6 +157,10 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
         this.sources.datasets.reading.worker.request('hash', { path }).catch(() => null),
       ),
     );
+    channel.onRequest(listGpus, async () => {
+      const { webgpu } = await this.services.engine.json<EngineStatusAnswer>(['engine', 'status']);
+      return webgpu.adapters.map(knownGpu);
+    });
     channel.onRequest(estimateDraft, draft => this.estimate(draft));
     channel.onRequest(startDraft, draft => this.start(draft));
     view.onDidDispose(() => {

@@ -1,6 +1,7 @@
 // Replaces VS Code on the plain page of the webview tests: acquireVsCodeApi() with the product's own sessions on runs
 // fed from recorded events. Bundled for the browser by harness.ts; tests control it as `window.fake`. Without this, zod
 // would try eval, which the page's policy forbids except while the debugger evaluates.
+import type { KnownGpu } from '../../../../extension/src/core/gpuMemory.js';
 import '../../../../webview/src/shared/zodWithoutEval.js';
 import { runFailure } from '../../../../extension/src/core/runs/runFailure.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
@@ -42,6 +43,7 @@ import {
   draftShown,
   estimateDraft,
   inspectModel,
+  listGpus,
   openData,
   openPanel,
   pick,
@@ -322,6 +324,7 @@ const fake = {
     hub: Record<string, string>;
     /** Races on the model and dataset of any draft that names both. */
     races?: RaceFiles[];
+    gpus?: KnownGpu[];
   }): void {
     panelData = options.data;
     channel = new WebviewChannel(port, fault => faults.push(fault));
@@ -366,6 +369,7 @@ const fake = {
     });
     channel.onNotification(openData, place => void log.push({ opened: place }));
     channel.onRequest(findRaces, () => options.races ?? []);
+    channel.onRequest(listGpus, () => options.gpus ?? []);
     channel.onRequest(estimateDraft, async draft => {
       log.push({ estimated: draft });
       const error = wrong(draft);

@@ -72,6 +72,11 @@ test('of many checkpoints the last 500 are kept, and the best', () => {
 });
 
 describe('reduceRun', () => {
+  it('keeps the memory of the GPU of the steps that say it', () => {
+    const onGpu = { ...step(2), gpu_bytes: 2e9 } as EngineEventBody;
+    expect([...run([started(), step(1), onGpu]).steps.column('gpu_bytes')]).toEqual([NaN, 2e9]);
+  });
+
   it('has a column for each metric of the run’s objective', () => {
     const margin = { name: 'margin', title: 'Margin', better: 'higher', unit: 'number', follows_loss: false } as const;
     const evaluatedWith = (step: number, margin: number) =>

@@ -25,7 +25,7 @@ describe('engineStatus', () => {
       expect(text).toContain(name);
   });
 
-  const NONE = { libraryVersion: '0', adapters: [] };
+  const NONE = { possible: false, libraryVersion: '0', adapters: [] };
   const adapter = (type: GpuAdapter['type']): GpuAdapter => ({
     index: 0,
     name: 'Apple M2',

@@ -19,7 +19,10 @@ async function valuesOf(tensor: tf.Tensor): Promise<number[]> {
 describe('the WebGPU backend', () => {
   it('names its device, and lists it', async () => {
     const [first] = await listGpuAdapters();
-    expect(backend).toMatchObject({ name: 'webgpu', device: `GPU (${first!.name}, ${first!.backend})` });
+    expect(backend).toMatchObject({
+      name: 'webgpu',
+      device: `${first!.type === 'software' ? 'software ' : ''}GPU (${first!.name}, ${first!.backend})`,
+    });
     expect(first!.limits.maxStorageBuffersPerShaderStage).toBeGreaterThanOrEqual(8);
   });
 
@@ -53,6 +56,7 @@ describe('chooseAdapter', () => {
     expect(chooseAdapter(adapters, null).index).toBe(1);
     expect(chooseAdapter(adapters, 'nvidia').index).toBe(2);
     expect(chooseAdapter(adapters, 0).index).toBe(0);
+    expect(chooseAdapter([...adapters, { ...adapters[0]!, index: 3, name: 'RTX 4090' }], 4090).index).toBe(3);
     expect(chooseAdapter(adapters.slice(0, 1), null).index).toBe(0);
   });
 

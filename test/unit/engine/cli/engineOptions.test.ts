@@ -1,7 +1,7 @@
 // Numeric options of every command: what they refuse, and that the message says what they take.
 import type { Command, Option } from 'commander';
 import { expect, it, test } from 'vitest';
-import { portNumber } from '../../../../extension/src/engine/cli/engineOptions.js';
+import { engineOf, portNumber } from '../../../../extension/src/engine/cli/engineOptions.js';
 import { tunewrightProgram } from '../../../../extension/src/engine/cli/program.js';
 
 const leaves = (command: Command): Command[] =>
@@ -29,7 +29,7 @@ test('no other option takes a number', () => {
   // `choices` sets a parser as well.
   const unknown = others.filter(({ flags, argChoices }) => !NUMBERS.test(flags) && !argChoices);
   expect(new Set(unknown.map(({ flags }) => flags))).toEqual(
-    new Set(['--max-shard-size <size>', '--gpu-adapter <name>']),
+    new Set(['--max-shard-size <size>', '--gpu-adapter <name or index>']),
   );
 });
 
@@ -37,7 +37,7 @@ test('a GPU is an index or a name', () => {
   const bench = leaves(tunewrightProgram()).find(command => command.name() === 'bench')!;
   const option = bench.options.find(({ long }) => long === '--gpu-adapter')!;
   expect(['0', '12', 'NVIDIA', '3090 Ti'].map(text => parse(option, text))).toEqual([0, 12, 'NVIDIA', '3090 Ti']);
-  expect(() => parse(option, '')).toThrow('must be a name or an index');
+  expect(() => parse(option, '')).toThrow('must be a name, a part of one, or an index');
 });
 
 test('a size has a unit', () => {
@@ -58,6 +58,30 @@ test.each([
   const [, option] = numeric.find(([title]) => title.startsWith(`generate ${name} `))!;
   for (const text of taken) expect(parse(option, text)).toBe(Number(text));
   for (const text of refused) expect(() => parse(option, text), text).toThrow(`must be ${words}`);
+});
+
+test('every command that takes a backend takes a GPU, by its name or its index', () => {
+  const computing = leaves(tunewrightProgram()).filter(({ options }) =>
+    options.some(({ long }) => long === '--backend'),
+  );
+  expect(computing.map(command => command.name())).toEqual(
+    expect.arrayContaining(['generate', 'chat', 'serve', 'evaluate', 'bench', 'export', 'merge']),
+  );
+  for (const command of computing) {
+    const option = command.options.find(({ long }) => long === '--gpu-adapter')!;
+    expect(option, command.name()).toBeDefined();
+    expect(option.description).toContain('engine status');
+    expect(parse(option, '1')).toBe(1);
+    expect(parse(option, ' NVIDIA L4 ')).toBe('NVIDIA L4');
+    expect(() => parse(option, ' ')).toThrow('must be a name, a part of one, or an index');
+  }
+});
+
+test('engine options become the engine block of a run file', () => {
+  expect(engineOf({ backend: 'auto' })).toEqual({ backend: 'auto', adapter: null, threads: null });
+  expect(engineOf({ backend: 'webgpu', gpuAdapter: 'AMD', threads: 2 })).toEqual({
+    ...{ backend: 'webgpu', adapter: 'AMD', threads: 2 },
+  });
 });
 
 test('a port is a whole number from 0 to 65535', () => {

@@ -33,6 +33,7 @@ const settings: SessionSettings = {
   base_weights: 'float32',
   precision: 'float32',
   backend: 'tensorflow',
+  adapter: null,
   threads: null,
 };
 

@@ -55,6 +55,9 @@ describe('tensorBoardWriter', () => {
     const loss = Buffer.alloc(4);
     loss.writeFloatLE(2.5);
     expect(bytes.includes(loss)).toBe(true);
+    expect(bytes.includes('gpu_bytes')).toBe(false);
+    board.write({ ...step, gpu_bytes: 2 ** 20 });
+    expect(readFileSync(join(path, 'good', file!)).includes('train/gpu_bytes')).toBe(true);
     expect(failures).toEqual([]);
   });
 

@@ -81,7 +81,7 @@ test('it shows step, loss and remaining time of the running run', () => {
   expect(total).toBe(120);
   const words = `step 10 of 120, train loss ${loss(10)}, 55 s left`;
   expect(show(run('pirate', until(10, 500)))).toBe(`$(sync~spin) pirate: ${words}`);
-  expect(item.accessibilityInformation.label).toBe(`Tunewright run pirate, ${words}`);
+  expect(item.accessibilityInformation.label).toBe(`Tunewright run pirate, ${words}, TensorFlow · CPU, 2 threads`);
   // The time follows from the duration of steps; the longer it is, the rougher its format.
   expect(show(run('pirate', until(20, 500)))).toMatch(new RegExp(`step 20 of 120, train loss ${loss(20)}, 50 s left$`));
   expect(show(run('pirate', until(25, 500)))).toMatch(/step 25 of 120, val loss \d\.\d{3}, 48 s left$/);

@@ -104,7 +104,7 @@ chmodSync(script, 0o644);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const served = (model: string, adapters: Served['adapters'] = [{ name: 'pirate', path: '/runs/pirate/adapter' }]) => ({
-  ...{ model, weightFlags: ['--base-weights', 'int8'], adapters },
+  ...{ model, baseFlags: ['--base-weights', 'int8'], adapters },
 });
 const output = { info: vi.fn(), error: vi.fn() };
 let servers: Servers;

@@ -4,7 +4,13 @@ import { textMetrics } from '../../../../extension/src/core/evaluation/textMetri
 import { evaluateArguments } from '../../../../extension/src/host/webviews/evaluateArguments.js';
 import { sessionOptionsSchema } from '../../../../extension/src/protocol/sessionMessages.js';
 
-const settings = sessionOptionsSchema.parse({ model: 'tiny', folder: '/runs/a', base_weights: 'int8', threads: 2 });
+const settings = sessionOptionsSchema.parse({
+  model: 'tiny',
+  folder: '/runs/a',
+  base_weights: 'int8',
+  threads: 2,
+  adapter: 1,
+});
 const config = { dataset: { train: '/data/a.jsonl', format: 'messages', max_length: 64, train_on: 'all' } };
 
 /** Values by option. */
@@ -33,6 +39,7 @@ it('evaluates as the run was trained', () => {
     '--base-weights': 'int8',
     '--precision': 'float32',
     '--backend': 'auto',
+    '--gpu-adapter': '1',
     '--threads': '2',
     '--worst': '20',
     '--metrics': textMetrics.map(({ name }) => name).join(','),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { newConversation } from '../../../../extension/src/core/playground/conversation.js';
 import { initialRunState } from '../../../../extension/src/core/runs/runState.js';
-import { pickColumn } from '../../../../extension/src/host/webviews/playgroundColumns.js';
+import { argumentsOfRun, pickColumn } from '../../../../extension/src/host/webviews/playgroundColumns.js';
 
 interface Item {
   label: string;
@@ -68,6 +68,22 @@ test('checkpoints that exist are offered, of runs that train too, the latest fir
   const path = join(folder, 'pirate', 'checkpoints', 'step-100');
   const name = 'pirate, step 100';
   expect(column).toEqual({ name, model: null, parts: [{ name, path, weight: 1 }], run: join(folder, 'pirate') });
+});
+
+test('a run is talked to with its weights and on its device; defaults are left out, as those of a model alone', () => {
+  const of = (engine: object) => {
+    const { columns: _, ...given } = argumentsOfRun({
+      ...run('any', 'm', []),
+      config: { model: 'm', engine },
+    } as never);
+    return given;
+  };
+  const defaults = { base_weights: 'float32', backend: 'auto', adapter: null };
+  expect(of(defaults)).toEqual({ model: 'm' });
+  expect(of({ ...defaults, adapter: 1 })).toEqual({ model: 'm', device: { backend: 'auto', adapter: 1 } });
+  expect(of({ ...defaults, base_weights: 'int8', backend: 'webgpu' })).toEqual({
+    ...{ model: 'm', baseWeights: 'int8', device: { backend: 'webgpu', adapter: null } },
+  });
 });
 
 test('without a checkpoint there is no such choice', async () => {

@@ -284,6 +284,26 @@ it('offers weights that take less memory for a model that does not fit', async (
   expect(session.conversation.base_weights).toBe('int4');
 });
 
+it('answers on the device of the run that it was opened on, also in a new conversation', async () => {
+  const tried: unknown[] = [];
+  const device = { backend: 'webgpu', adapter: 'NVIDIA L4' } as const;
+  const { carryOut } = open([base], {
+    conversation: newConversation({ id: 'x', model: '/m/base', device, columns: [base] }),
+    sessions: {
+      open: async ({ backend, adapter }) => {
+        tried.push([backend, adapter]);
+        throw new Error('busy');
+      },
+      sharingNote: () => null,
+    },
+  });
+  await expect(carryOut({ do: 'load' })).rejects.toThrow('busy');
+  await carryOut({ do: 'clear' }).catch(() => undefined);
+  await expect(carryOut({ do: 'load' })).rejects.toThrow('busy');
+  expect(tried.length).toBeGreaterThan(1);
+  expect(new Set(tried.map(each => JSON.stringify(each)))).toEqual(new Set(['["webgpu","NVIDIA L4"]']));
+});
+
 it('releases a model that is loaded after another one was opened', async () => {
   const opened: ((session: ModelSession) => void)[] = [];
   const log: string[] = [];
