@@ -192,6 +192,7 @@ function refusedLogin(error: unknown): CodedError | null {
   const { status } = error as { status?: number | null };
   if (status !== 401 && status !== 403) return null;
   return new CodedError('server_failed', (error as Error).message, {
+    key: 'RAY_AUTH_TOKEN',
     hint: 'The cluster wants a login: set RAY_AUTH_TOKEN, or RAY_JOB_HEADERS.',
   });
 }
