@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { helpOf } from '../../../extension/src/core/forms/formField.js';
+import { clusterSchema } from '../../../extension/src/protocol/clusters.js';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
 import { proposeRun } from '../../../extension/src/core/runs/proposeRun.js';
 import type { Draft, TrainingData } from '../../../extension/src/protocol/runPanelMessages.js';
@@ -29,6 +30,9 @@ const choices = {
   datasets: [
     { path: '/ws/data/pirate.messages.jsonl', label: 'pirate.messages.jsonl', group: 'data' },
     { path: '/ws/data/support.alpaca.json', label: 'support.alpaca.json', group: 'data' },
+  ],
+  clusters: [
+    clusterSchema.parse({ name: 'lab', address: 'http://lab:8265', num_workers: 4, use_gpu: true, price_per_hour: 3 }),
   ],
 };
 const ready: Draft = {
@@ -85,6 +89,7 @@ async function open({
           model_file: '/models/mine.gguf',
           model_id: 'org/name',
           dataset: '/elsewhere/rows.csv',
+          cluster: 'http://head:8265',
         },
       }),
   });

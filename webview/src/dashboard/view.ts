@@ -33,6 +33,7 @@ import { DashboardHeader } from './header.js';
 import { RowsView } from './rows.js';
 import { column, metricsBesideLoss, RunData, throughputOf, type RunColumns } from './runData.js';
 import { SamplesView } from './samples.js';
+import { WorkersView } from './workers.js';
 
 /** State that survives hiding and reloading. */
 export interface KeptView {
@@ -85,6 +86,8 @@ const LOSS_CHART: ChartKind = {
   format: figure,
   curves: [{ ...ofSteps('loss', 'training'), noisy: true }, ofEvaluations('loss', 'validation')],
 };
+
+const RESTARTED = 'workers started again';
 
 /** The best evaluation so far; the engine marks each that is better than all before. */
 function bestEvaluation({ evaluations }: RunColumns, key: string, format: ChartKind['format']): ChartSeries['mark'] {
@@ -144,6 +147,7 @@ export class DashboardView {
   private readonly waiting = h('p', { class: 'muted' }, 'The charts appear after the first step.');
   private readonly controls = h('div', { class: 'controls' });
   private readonly data: RunData;
+  private readonly workers = new WorkersView();
   private readonly comparison = new ComparisonView();
   private readonly samples = new SamplesView();
   private readonly exports = new ExportsView((path, act) =>
@@ -186,6 +190,7 @@ export class DashboardView {
       this.comparison.element,
       this.samples.element,
       this.exports.element,
+      this.workers.element,
       this.stepCharts,
       this.memory,
       this.logSection,
@@ -263,6 +268,7 @@ export class DashboardView {
     this.comparison.show(this.snapshot, run => this.data.of(run.folder));
     this.samples.show(main);
     this.exports.show(main);
+    this.workers.show(main);
     this.samples.element.hidden = main.samples.length === 0 && (main.failure !== null || !hasValues);
     this.showMemory(main);
     this.showLog(main);
@@ -296,8 +302,9 @@ export class DashboardView {
     return chart;
   }
 
-  private seriesOf({ curves, format }: ChartKind): ChartSeries[] {
+  private seriesOf({ title, curves, format }: ChartKind): ChartSeries[] {
     const { runs } = this.snapshot;
+    const isLoss = title === LOSS_CHART.title;
     return runs.flatMap((run, i) =>
       curves.map(({ table, label, color, noisy, values, evaluated }): ChartSeries => {
         const columns = this.data.of(run.folder);
@@ -309,6 +316,7 @@ export class DashboardView {
           y: values(columns),
           kind: table === 'steps' ? 'line' : 'points',
           noisy: noisy ?? false,
+          breaks: isLoss && table === 'steps' ? run.restarts.map(step => ({ x: step, text: RESTARTED })) : [],
           mark: evaluated === markedKey(run) ? bestEvaluation(columns, evaluated, format) : undefined,
         };
       }),

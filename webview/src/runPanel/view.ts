@@ -6,6 +6,7 @@ import { baselineOf } from '../../../extension/src/core/metrics/comparedWith.js'
 import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime.js';
 import { isEqual, reproposed } from '../../../extension/src/core/runs/proposeRun.js';
 import { block } from '../../../extension/src/core/runs/runFileKeys.js';
+import { CLUSTER_KEYS, engineHere, engineOn, LOCAL_KEYS } from '../../../extension/src/core/runs/runPlace.js';
 import { roughCount } from '../../../extension/src/core/units.js';
 import {
   describeData,
@@ -51,6 +52,8 @@ const ESTIMATE_DELAY_MS = 400;
 /** How long a start waits for the facts of a large file. */
 const LONGEST_READING_MS = 5000;
 
+/** Values of the choice where to run, beside names and addresses of clusters. */
+const PLACE = { here: '\u0000here', other: '\u0000other' } as const;
 const PICK = { folder: '\u0000folder', file: '\u0000file', id: '\u0000id', dataset: '\u0000dataset' } as const;
 /** Keys of the schema that have a form. */
 const BLOCKS = ['dataset', 'training', 'samples', 'engine'] as const;
@@ -92,6 +95,8 @@ export class RunPanelView {
   private readonly picture: SavingsPicture;
   private readonly models = dropdown({ label: 'Model', onChange: value => void this.chooseModel(value) });
   private readonly datasets = dropdown({ label: 'Training data', onChange: value => void this.chooseDataset(value) });
+  private readonly places = dropdown({ label: 'Where to run', onChange: value => void this.choosePlace(value) });
+  private readonly placeNote = h('p', { class: 'help', hidden: true });
   private readonly modelFacts = h('p', { class: 'help number' });
   private readonly modelProblem = new ProblemBanner();
   private readonly modelNote = new ModelNote(model => this.pull(model));
@@ -152,7 +157,7 @@ export class RunPanelView {
       moreTitle: 'More training options',
     });
     form('samples', { important: 9, moreTitle: '' });
-    form('engine', { important: 9, moreTitle: '' });
+    form('engine', { important: 99, moreTitle: '' });
     // An empty name means the suggested one.
     const name: JsonSchema = { ...properties['name'], anyOf: [{ type: 'string' }, { type: 'null' }], default: null };
     const general = new SchemaForm({
@@ -179,14 +184,10 @@ export class RunPanelView {
         section('Training data', this.datasets.element, this.dataFacts.element, form('dataset')),
         section('Method', this.cards.element, this.methodHolder),
         section('Trained parameters', this.picture.element),
+        section('Where to run', this.places.element, this.placeNote, fold('Engine', form('engine'))),
         section(['Memory', this.memoryBusy], this.memory, this.time),
         section('Training', form('training')),
-        section(
-          'More',
-          fold('Run name', form('')),
-          fold('Sample answers', form('samples')),
-          fold('Engine', form('engine')),
-        ),
+        section('More', fold('Run name', form('')), fold('Sample answers', form('samples'))),
       ),
       h('div', { class: 'footer' }, this.problem.element, this.start),
     );
@@ -271,6 +272,49 @@ export class RunPanelView {
       { value: PICK.dataset, label: 'Browse...' },
     ];
     this.datasets.value = train;
+    this.showPlace();
+  }
+
+  /** Where the draft runs, and the settings that count there. */
+  private showPlace(): void {
+    const { clusters } = this.state.choices;
+    const { backend, address } = block(this.draft, 'engine');
+    const isHere = backend !== 'ray';
+    const named = clusters.find(cluster => cluster.address === address)?.name;
+    const place = isHere ? PLACE.here : (named ?? text(address));
+    const known = [
+      { value: PLACE.here, label: 'This machine' },
+      ...clusters.map(({ name, address: at }) => ({ value: name, label: `${name} · ${at}` })),
+    ];
+    this.places.choices = [
+      ...withCurrent(known, place, 'Choose a cluster'),
+      { value: PLACE.other, label: 'Ray cluster...' },
+    ];
+    this.places.value = place;
+    this.forms.get('engine')!.hide(isHere ? CLUSTER_KEYS : LOCAL_KEYS);
+    this.placeNote.hidden = isHere;
+    setText(
+      this.placeNote,
+      isHere
+        ? ''
+        : 'The rows are sent there as token ids, and Python’s PyTorch and PEFT train. Checkpoints and the adapter come back here.',
+    );
+  }
+
+  private async choosePlace(value: string): Promise<void> {
+    const engine = block(this.draft, 'engine');
+    const address = value === PLACE.other ? await this.channel.request(pick, 'cluster') : value;
+    if (value === PLACE.here) this.takeEngine(engineHere(engine));
+    else if (address !== null && address !== '') {
+      const named = this.state.choices.clusters.find(({ name }) => name === address);
+      if (named || address !== engine['address']) this.takeEngine(engineOn(engine, named ?? { address }));
+    }
+    this.showPlace();
+  }
+
+  private takeEngine(engine: Values): void {
+    this.forms.get('engine')!.values = engine;
+    this.change(withBlock(this.draft, 'engine', engine));
   }
 
   trust(trusted: boolean): void {
@@ -293,6 +337,7 @@ export class RunPanelView {
     // `train` has its own control outside the form.
     const { train } = block(this.draft, key);
     this.change(withBlock(this.draft, key, train === undefined ? values : { train, ...values }));
+    if (key === 'engine') this.showPlace();
   }
 
   private async chooseModel(value: string): Promise<void> {
@@ -500,7 +545,7 @@ export class RunPanelView {
     this.estimate = estimate;
     this.cards.showEstimate(estimate);
     this.showSavings();
-    const time = estimate && estimatedTime(estimate);
+    const time = estimate && (estimate.workers === null ? estimatedTime(estimate) : this.priceText());
     this.time.hidden = !time;
     setText(this.time, time ?? '');
     if (!estimate) {
@@ -508,6 +553,7 @@ export class RunPanelView {
       return this.memory.replaceChildren(h('p', { class: 'help' }, message));
     }
     const full = baselineOf(estimate);
+    const { workers } = estimate;
     this.memory.replaceChildren(
       memoryBars({
         bars: [
@@ -517,7 +563,18 @@ export class RunPanelView {
         ],
         availableBytes: estimate.available_bytes,
       }),
+      ...(workers === null
+        ? []
+        : [h('p', { class: 'muted' }, workers === 1 ? 'in the worker' : `in each of the ${workers} workers`)]),
     );
+  }
+
+  /** Of a cluster. */
+  private priceText(): string {
+    const { address } = block(this.draft, 'engine');
+    const price = this.state.choices.clusters.find(cluster => cluster.address === address)?.price_per_hour ?? null;
+    const later = 'known after the first steps';
+    return price === null ? `Time: ${later}` : `${price} per hour; time and cost: ${later}`;
   }
 
   private titleOf({ peft_type: wanted }: MethodEstimate): string {

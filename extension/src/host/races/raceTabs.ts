@@ -1,13 +1,14 @@
 // The editor tabs of races: opens one for a race file or a race folder, restores it after a reload of the window, and starts, continues
 // and stops races. What a tab shows is up to raceSession.ts; a hidden one keeps no content, and its page requests it again.
 import { existsSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import { block } from '../../core/runs/runFileKeys.js';
 import type { RaceSteering } from '../../protocol/raceMessages.js';
 import { holderOf } from '../../system/fileClaim.js';
 import { activeFile } from '../activeFile.js';
 import { keptRace } from '../keptValues.js';
+import { isOnCluster, type Clusters } from '../clusters/clusters.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import { openAtLine } from '../runFiles/openAt.js';
@@ -23,8 +24,12 @@ import { RaceSession } from './raceSession.js';
 
 const VIEW_TYPE = 'tunewright.race';
 
-export function registerRaceTabs(services: HostServices, engine: CommandLineEngine): vscode.Disposable {
-  const tabs = new RaceTabs(services, engine);
+export function registerRaceTabs(
+  services: HostServices,
+  engine: CommandLineEngine,
+  clusters: Clusters,
+): vscode.Disposable {
+  const tabs = new RaceTabs(services, engine, clusters);
   const { output } = services;
   return vscode.Disposable.from(
     tabs,
@@ -48,6 +53,7 @@ class RaceTabs implements vscode.Disposable {
   constructor(
     private readonly services: HostServices,
     private readonly engine: CommandLineEngine,
+    private readonly clusters: Clusters,
   ) {}
 
   open(source: RaceSource): void {
@@ -107,18 +113,32 @@ class RaceTabs implements vscode.Disposable {
     const out = steering === 'start' ? newFolder(file!) : folder!;
     const own = file !== null && existsSync(file) ? file : raceFolderFiles(out).race;
     const program = await this.engine.program();
-    if (needsInstallation(own) && !(await this.engine.ensureInstalled())) throw new vscode.CancellationError();
+    const run = runOf(own);
+    const { flags, env } = await this.clusters.sending(run);
+    if (needsInstallation(run) && !(await this.engine.ensureInstalled())) throw new vscode.CancellationError();
     trusted.makeFolder(out);
     const isBegun = existsSync(raceFolderFiles(out).race);
-    await startInFolder(program, 'race', own, out, isBegun ? ['--resume'] : [], code =>
+    const withSecrets = { ...program, env: { ...program.env, ...env } };
+    const all = [...(isBegun ? ['--resume'] : []), ...flags];
+    await startInFolder(withSecrets, 'race', own, out, all, code =>
       this.services.output.info(`The race in ${out} ended with code ${code}`),
     );
     return out;
   }
 }
 
-function needsInstallation(raceFile: string): boolean {
-  const run = block((readJson(raceFile) ?? {}) as Record<string, unknown>, 'run');
+/** The run that a race file varies; empty if it can't be read. */
+function runOf(raceFile: string): Record<string, unknown> {
+  const race = (readJson(raceFile) ?? {}) as Record<string, unknown>;
+  const { run } = race;
+  const named = typeof run === 'string' ? readJson(resolve(dirname(raceFile), run)) : null;
+  return block(typeof named === 'object' && named !== null ? { run: named } : race, 'run');
+}
+
+/** On a cluster, PyTorch trains; only the answers to suites are made here. */
+function needsInstallation(run: Record<string, unknown>): boolean {
+  const { suites } = block(run, 'dataset');
+  if (isOnCluster(run)) return Array.isArray(suites) && suites.length > 0;
   return block(run, 'engine')['backend'] !== 'wasm';
 }
 

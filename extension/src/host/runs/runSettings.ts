@@ -7,5 +7,7 @@ import type { Run } from '../services.js';
 export function settingsOfRun({ config, folder }: Pick<Run, 'config' | 'folder'>): SessionSettings | null {
   const { model } = config as { model?: unknown };
   const { base_weights, precision, backend, threads } = block(config as Record<string, unknown>, 'engine');
+  // A cluster only trains: its settings say nothing of this machine.
+  if (backend === 'ray') return sessionOptionsSchema.safeParse({ model, folder }).data ?? null;
   return sessionOptionsSchema.safeParse({ model, folder, base_weights, precision, backend, threads }).data ?? null;
 }

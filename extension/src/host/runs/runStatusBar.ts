@@ -1,6 +1,6 @@
 // Shows step, loss and remaining time of the running run in the status bar; hidden while none is running.
 import * as vscode from 'vscode';
-import { currentStep, secondsLeft } from '../../core/runs/runState.js';
+import { currentStep, queuedText, secondsLeft } from '../../core/runs/runState.js';
 import { roughDuration, runFigure, shortFigure } from '../../core/runs/runStatus.js';
 import { count } from '../../core/units.js';
 import { iconText } from '../window.js';
@@ -25,12 +25,13 @@ export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable 
 }
 
 function textOf(run: FolderRun): string {
-  const icon = { starting: 'loading~spin', paused: 'debug-pause' }[run.phase as string] ?? 'sync~spin';
+  const icon = { starting: 'loading~spin', paused: 'debug-pause', queued: 'watch' }[run.phase as string] ?? 'sync~spin';
   return iconText(icon, `${run.name}: ${wordsOf(run)}`);
 }
 
 function wordsOf(run: FolderRun): string {
   const state = run.glance();
+  if (run.phase === 'queued' && state.queued) return uncapitalized(queuedText(state.queued));
   if (run.phase === 'starting' || !state.started) return 'starting';
   const loss = runFigure(state);
   const left = run.phase === 'paused' ? null : secondsLeft(state);
@@ -42,4 +43,8 @@ function wordsOf(run: FolderRun): string {
   ]
     .filter(Boolean)
     .join(', ');
+}
+
+function uncapitalized(text: string): string {
+  return text[0]!.toLowerCase() + text.slice(1);
 }

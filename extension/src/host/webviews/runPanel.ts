@@ -39,6 +39,8 @@ import { askModelId, proposal, type RunDrafter } from '../commands/runDraft.js';
 import type { DatasetParts } from '../datasets/register.js';
 import { modelFactsOf, problemOf } from '../engineProcess/engineAnswers.js';
 import { EMBEDDED_MODEL, type MachineModel } from '../engineProcess/machineModels.js';
+import type { Clusters } from '../clusters/clusters.js';
+import { askAddress } from '../commands/clusterCommands.js';
 import { compareMethods } from '../races/compareMethods.js';
 import { racesOn } from '../races/measuredRaces.js';
 import { openAtLine } from '../runFiles/openAt.js';
@@ -62,6 +64,7 @@ export interface RunPanelSources {
   models: WorkspaceModels;
   datasets: Pick<DatasetParts, 'found' | 'trainingData' | 'reading'>;
   drafter: RunDrafter;
+  clusters: Pick<Clusters, 'named'>;
 }
 
 export function registerRunPanel(services: HostServices, sources: RunPanelSources): vscode.Disposable {
@@ -112,6 +115,9 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     this.subscriptions = [
       sources.datasets.found.onDidChange(() => this.sendChoicesSoon()),
       sources.models.onDidChange(() => this.listModelsSoon()),
+      vscode.workspace.onDidChangeConfiguration(event => {
+        if (event.affectsConfiguration('tunewright.clusters')) this.sendChoicesSoon();
+      }),
       reports,
       reports.onDidCreate(() => this.channel?.notify(racesChanged, undefined)),
       reports.onDidChange(() => this.channel?.notify(racesChanged, undefined)),
@@ -257,6 +263,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
         ...datasets.sort((a, b) => (a.label < b.label ? -1 : 1)),
         ...bundled.map(path => ({ path, label: basename(path), group: 'example' })),
       ],
+      clusters: this.sources.clusters.named(),
     };
   }
 
@@ -371,9 +378,10 @@ function begun(run: Run): Promise<void> {
 }
 
 async function pickPath(what: Pickable): Promise<string | null> {
+  if (what === 'cluster') return (await askAddress('Ray Cluster')) ?? null;
   if (what === 'model_id') return (await askModelId())?.trim() || null;
   const folders = what === 'model_folder' || what === 'adapter';
-  const titles: Record<Exclude<Pickable, 'model_id'>, string> = {
+  const titles: Record<Exclude<Pickable, 'model_id' | 'cluster'>, string> = {
     model_folder: 'Choose a Model Folder',
     model_file: 'Choose a GGUF File',
     dataset: 'Choose a Dataset',
