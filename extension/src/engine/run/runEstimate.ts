@@ -86,7 +86,9 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
   const shape = runShape(config, attached);
   // PyTorch frees what a step needs no more, as a captured graph does.
   const captured = workers !== null || (isFull(backend) && config.engine.compile !== false);
-  const { steps, ...ofRows } = await countSteps(run, tokenizerOf(files), shape, attached.architecture.vocabSize);
+  const { steps, ...counted } = await countSteps(run, tokenizerOf(files), shape, attached.architecture.vocabSize);
+  // PyTorch holds no graphs.
+  const ofRows = workers === null ? counted : { ...counted, graphs: 1 };
   let done = 0;
   const next = async ({ peftType }: PeftMethod) => {
     await setImmediate();
