@@ -22,7 +22,7 @@ const STATUS_ICONS: Record<RunPhase, string> = {
   stopped: 'debug-stop',
   failed: 'error',
   interrupted: 'debug-disconnect',
-  queued: 'watch',
+  queued: 'clockface',
   detached: 'debug-disconnect',
 };
 
@@ -149,7 +149,7 @@ export class DashboardHeader {
     const active = run.status === 'running' || run.status === 'paused';
     const parts = [
       `Step ${count(step)} of ${count(total)}`,
-      time !== null && (active ? `${duration(time)} so far` : `took ${duration(time)}`),
+      time !== null && (active || run.status === 'detached' ? `${duration(time)} so far` : `took ${duration(time)}`),
       active && run.secondsLeft !== null && `${roughDuration(run.secondsLeft)} left`,
       active && Number.isFinite(speed) && `${count(speed)} tokens/s`,
     ];

@@ -124,13 +124,20 @@ const STEP_CHARTS: readonly ChartKind[] = [
     format: count,
     curves: [{ ...ofSteps('tokens_per_second', `mean of ${THROUGHPUT_STEPS} steps`), values: throughputOf }],
   },
-  {
-    title: 'Memory of the process',
+  memoryChart('Memory of the process'),
+];
+
+/** The figure is that of one process: on a cluster, of the worker with the most. */
+function memoryChart(title: string): ChartKind {
+  return {
+    title,
     format: bytes,
     formatTick: value => (value < 1e9 ? bytes(value) : `${(value / 1e9).toFixed(2)} GB`),
     curves: [ofSteps('rss_bytes', 'resident')],
-  },
-];
+  };
+}
+
+const CLUSTER_CHARTS = [...STEP_CHARTS.slice(0, -1), memoryChart('Memory of the largest worker')];
 
 export class DashboardView {
   readonly element: HTMLElement;
@@ -275,7 +282,7 @@ export class DashboardView {
   }
 
   /** The charts of a run, in order; updates the page where they differ from those shown. */
-  private chartsOf({ metrics }: RunSnapshot): [ChartKind, Chart][] {
+  private chartsOf({ metrics, workers }: RunSnapshot): [ChartKind, Chart][] {
     const ofMetrics = metricsBesideLoss(metrics).map(metricChart);
     const chartsIn = (grid: HTMLElement, kinds: readonly ChartKind[]) => {
       const charts = kinds.map(kind => this.charts.get(kind.title) ?? this.makeChart(kind));
@@ -284,7 +291,10 @@ export class DashboardView {
         grid.replaceChildren(...charts.map(({ element }) => element));
       return charts.map((chart, i): [ChartKind, Chart] => [kinds[i]!, chart]);
     };
-    return [...chartsIn(this.resultCharts, [LOSS_CHART, ...ofMetrics]), ...chartsIn(this.stepCharts, STEP_CHARTS)];
+    return [
+      ...chartsIn(this.resultCharts, [LOSS_CHART, ...ofMetrics]),
+      ...chartsIn(this.stepCharts, workers === null ? STEP_CHARTS : CLUSTER_CHARTS),
+    ];
   }
 
   private makeChart({ title, format, formatTick }: ChartKind): Chart {

@@ -137,12 +137,16 @@ export class RunPanelView {
   }
 
   private addForms({ properties = {} }: JsonSchema): void {
-    const form = (key: (typeof BLOCKS)[number], options: Omit<SchemaFormOptions, 'schema' | 'onChange'>) =>
+    const form = (
+      key: (typeof BLOCKS)[number],
+      options: Omit<SchemaFormOptions, 'schema' | 'onChange'>,
+      words = (schema: JsonSchema) => schema,
+    ) =>
       this.forms.set(
         key,
         new SchemaForm({
           ...options,
-          schema: properties[key] ?? {},
+          schema: words(properties[key] ?? {}),
           onChange: values => this.changeBlock(key, values),
         }),
       );
@@ -157,7 +161,7 @@ export class RunPanelView {
       moreTitle: 'More training options',
     });
     form('samples', { important: 9, moreTitle: '' });
-    form('engine', { important: 99, moreTitle: '' });
+    form('engine', { important: 99, moreTitle: '' }, clusterWords);
     // An empty name means the suggested one.
     const name: JsonSchema = { ...properties['name'], anyOf: [{ type: 'string' }, { type: 'null' }], default: null };
     const general = new SchemaForm({
@@ -554,7 +558,9 @@ export class RunPanelView {
     }
     const full = baselineOf(estimate);
     const { workers } = estimate;
+    const who = workers === null ? '' : workers === 1 ? 'In the worker:' : `In each of the ${workers} workers:`;
     this.memory.replaceChildren(
+      ...(who === '' ? [] : [h('p', { class: 'help' }, who)]),
       memoryBars({
         bars: [
           { label: this.titleOf(estimate.run), memory: estimate.run.memory },
@@ -563,9 +569,6 @@ export class RunPanelView {
         ],
         availableBytes: estimate.available_bytes,
       }),
-      ...(workers === null
-        ? []
-        : [h('p', { class: 'muted' }, workers === 1 ? 'in the worker' : `in each of the ${workers} workers`)]),
     );
   }
 
@@ -666,6 +669,17 @@ export class RunPanelView {
       this.start.disabled = !this.state.trusted;
     }
   }
+}
+
+/** The keys that are only shown for a cluster needn't say so. */
+function clusterWords(engine: JsonSchema): JsonSchema {
+  const shortened = CLUSTER_KEYS.map(key => {
+    const { title = '', description = '', ...schema } = engine.properties?.[key] ?? {};
+    const words = [title.replace(/^Ray /, ''), description.replace(/^With ray: /, '')];
+    const [name, help] = words.map(text => text.charAt(0).toUpperCase() + text.slice(1));
+    return [key, { ...schema, title: name, description: help }];
+  });
+  return { ...engine, properties: { ...engine.properties, ...Object.fromEntries(shortened) } };
 }
 
 /** Settles after this time. */

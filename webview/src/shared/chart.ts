@@ -324,6 +324,7 @@ export class Chart {
     const right = bbox.left + bbox.width;
     ctx.save();
     ctx.font = `${11 * pixels}px ${themeColor('--vscode-font-family')}`;
+    ctx.textAlign = 'left';
     ctx.textBaseline = 'top';
     ctx.lineJoin = 'round';
     const foreground = themeColor('--vscode-foreground');

@@ -25,7 +25,8 @@ export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable 
 }
 
 function textOf(run: FolderRun): string {
-  const icon = { starting: 'loading~spin', paused: 'debug-pause', queued: 'watch' }[run.phase as string] ?? 'sync~spin';
+  const icon =
+    { starting: 'loading~spin', paused: 'debug-pause', queued: 'clockface' }[run.phase as string] ?? 'sync~spin';
   return iconText(icon, `${run.name}: ${wordsOf(run)}`);
 }
 

@@ -182,7 +182,7 @@ export const PHASE_ICONS: Record<RunPhase, { icon: string; color?: string }> = {
   stopped: { icon: 'debug-stop' },
   failed: { icon: 'error', color: 'charts.red' },
   interrupted: { icon: 'debug-disconnect', color: 'charts.yellow' },
-  queued: { icon: 'watch', color: 'charts.yellow' },
+  queued: { icon: 'clockface', color: 'charts.yellow' },
   detached: { icon: 'debug-disconnect', color: 'charts.blue' },
 };
 
