@@ -206,6 +206,18 @@ const withoutDescriptions = {
   },
 };
 
+/** Of vscode-jsonrpc: 64 definitions of properties, 7 kB, that hand on what its modules export under the same names. */
+const withoutReexports = {
+  name: 'without-reexports',
+  setup({ onLoad }) {
+    onLoad({ filter: /vscode-jsonrpc[\\/]lib[\\/]common[\\/]api\.js$/ }, ({ path }) => {
+      const modules = readFileSync(path, 'utf8').matchAll(/^const \w+ = require\("(\.\/\w+)"\);$/gm);
+      const all = Array.from(modules, ([, name]) => `require(${JSON.stringify(name)})`);
+      return { contents: `module.exports=Object.assign({RAL:require('./ral').default},${all});` };
+    });
+  },
+};
+
 /** Packages that the host imports when they are needed: files of their own beside its bundle. */
 const LOADED_LATER = ['chokidar'];
 
@@ -228,7 +240,7 @@ export async function buildHost() {
   const outExtension = { '.js': '.cjs' };
   await build({
     ...node,
-    plugins: [...common.plugins, withoutJsonSchemas, withoutDescriptions, loadedLater],
+    plugins: [...common.plugins, withoutJsonSchemas, withoutDescriptions, withoutReexports, loadedLater],
     entryPoints: { extension: 'extension/src/host/extension.ts' },
     outdir: 'dist',
     outExtension,

@@ -1,7 +1,7 @@
 // Writes media/schemas, with which editors validate run files, evaluation suites, races and quarantine files, from the engine's schemas. Run by hand after a
-// change of an option: node extension/scripts/writeSchemas.mjs. A unit test fails if a file is stale.
+// change of an option, and in package.json the setting tunewright.clusters: node extension/scripts/writeSchemas.mjs. A unit test fails if a file is stale.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../bin/tunewright.mjs', import.meta.url));
@@ -15,12 +15,22 @@ const SCHEMAS = {
   'quarantine.schema.json': 'quarantine-schema',
 };
 
-mkdirSync(folder, { recursive: true });
-for (const [file, topic] of Object.entries(SCHEMAS)) {
+/** The JSON schema that `describe` prints. */
+function describe(topic) {
   const { stdout, status } = spawnSync(process.execPath, [program, 'describe', topic], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   if (status !== 0) process.exit(status ?? 1);
-  writeFileSync(new URL(file, folder), stdout);
+  return stdout;
 }
+
+mkdirSync(folder, { recursive: true });
+for (const [file, topic] of Object.entries(SCHEMAS)) writeFileSync(new URL(file, folder), describe(topic));
+
+const manifestFile = new URL('../../package.json', import.meta.url);
+const manifest = JSON.parse(readFileSync(manifestFile, 'utf8'));
+manifest.contributes.configuration.properties['tunewright.clusters'].items = JSON.parse(
+  describe('clusters-schema'),
+).items;
+writeFileSync(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`);

@@ -16,6 +16,8 @@ const { restrictedConfigurations } = manifest.capabilities.untrustedWorkspaces;
 const SETTINGS: Record<string, 'restricted' | 'harmless'> = {
   // A program that is started.
   'tunewright.nodePath': 'restricted',
+  // Where runs are sent; a workspace can't set it in any case.
+  'tunewright.clusters': 'restricted',
   // A folder that is watched and written to.
   'tunewright.runsFolder': 'restricted',
   // Writes into run folders and ends runs.

@@ -114,7 +114,7 @@ async function runs(folder: string, size: string) {
   const before = process.memoryUsage.rss();
   let service!: FolderRunService;
   const found = await measured(async () => {
-    service = new FolderRunService({} as never, {} as never, noOutput as never);
+    service = new FolderRunService({} as never, {} as never, noOutput as never, {} as never);
     registerRunContextKeys(service);
     while (service.runs().length < count) await new Promise(resolve => setTimeout(resolve, 1));
   });

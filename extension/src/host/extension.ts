@@ -1,6 +1,8 @@
 // Entry point of the extension: creates the services and registers every part. Does nothing else, so that activation is
 // fast.
 import * as vscode from 'vscode';
+import { Clusters } from './clusters/clusters.js';
+import { registerClusterCommands } from './commands/clusterCommands.js';
 import { registerEngineCommands } from './commands/engineCommands.js';
 import { registerMaintenanceCommands } from './commands/maintenanceCommands.js';
 import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
@@ -18,6 +20,7 @@ import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
 import { registerRunContextKeys } from './runs/runContextKeys.js';
 import { FolderRunService } from './runs/runService.js';
 import { registerRunStatusBar } from './runs/runStatusBar.js';
+import { registerDetachedRuns } from './runs/detachedRuns.js';
 import { registerWindowClose } from './runs/windowClose.js';
 import { registerServing } from './serving/register.js';
 import type { HostServices } from './services.js';
@@ -52,7 +55,8 @@ export function activate(
   const began = ownMs();
   const output = vscode.window.createOutputChannel('Tunewright', { log: true });
   const engine = new CommandLineEngine(context.extensionPath, output);
-  const runs = new FolderRunService(context, engine, output);
+  const clusters = new Clusters(context);
+  const runs = new FolderRunService(context, engine, output, clusters);
   const sessions = new ProcessSessions(runs, engine, {
     program: () => engine.program(),
     log: text => output.debug(text),
@@ -77,12 +81,12 @@ export function activate(
     registerWalkthrough(context),
     registerRunsTree(runs, datasets.outdated, methods, context.workspaceState),
     registerModelsTree(models, runs, methods),
-    registerRunPanel(services, { methods, models, datasets, drafter }),
+    registerRunPanel(services, { methods, models, datasets, drafter, clusters }),
     exported,
-    registerDashboard(services, methods, suites.tests.onDidAnswer, exported.event),
+    registerDashboard(services, methods, clusters, suites.tests.onDidAnswer, exported.event),
     registerEvaluation({ ...services, runs }, datasets.found),
     registerExports({ ...services, runs, methods, models, onExported: () => exported.fire() }),
-    registerRaceTabs(services, engine),
+    registerRaceTabs(services, engine, clusters),
     registerPlayground(services, {
       methods,
       models,
@@ -94,9 +98,11 @@ export function activate(
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
     registerWindowClose(runs),
+    registerDetachedRuns(runs, context, output),
     registerRunFileCodeLens(),
-    registerFineTuneCommands(engine, runs, output, drafter, methods),
-    registerRunCommands(runs, output),
+    registerFineTuneCommands(engine, runs, clusters, output, drafter, methods),
+    registerRunCommands(runs, clusters, output),
+    registerClusterCommands(clusters, output),
     registerResultCommands(engine, runs, output, methods),
     registerHubCommands(services, runs, methods),
     registerQuarantineCommand(engine, runs, output),

@@ -31,6 +31,11 @@ export function keptFolders(value: unknown): string[] {
   return Array.isArray(folders) ? folders.filter(isText) : [];
 }
 
+/** Addresses of clusters. */
+export function keptAddresses(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter(isText) : [];
+}
+
 /** ID of a playground's conversation; '' without one. */
 export function keptConversation(value: unknown): string {
   const { conversation } = isObject(value) ? value : {};

@@ -125,8 +125,11 @@ export interface RunService {
    * @throws EngineInputError, UntrustedWorkspaceError, vscode.CancellationError if the user doesn't install the engine
    */
   start(config: object, folder?: vscode.WorkspaceFolder): Promise<Run>;
-  /** Resumes from the last checkpoint. */
-  resume(run: Run): Promise<void>;
+  /**
+   * Resumes from the last checkpoint; of a run whose job on a cluster goes on, follows that.
+   * @param on where it goes on: `here`, an address or the name of a cluster; by default where it was
+   */
+  resume(run: Run, on?: string): Promise<void>;
   /** Starts or resumes a run that was refused because its estimate exceeds the free memory. */
   startAnyway(run: Run): Promise<void>;
   /** Deletes the run folder without confirmation; stops its process first. */
@@ -144,6 +147,8 @@ export interface Run {
   readonly startedMs: number;
   /** A process is training in the folder. */
   readonly alive: boolean;
+  /** No process follows its job on a cluster, which goes on, or may. */
+  readonly detached: boolean;
   readonly onDidChange: vscode.Event<void>;
   /** Step of the last checkpoint of a run that ended before it completed; null if there is none to resume from. */
   resumeStep(): number | null;

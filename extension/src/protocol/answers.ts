@@ -23,7 +23,10 @@ export const estimateSchema = z.object({
   /** The peft_type with which the others are compared: the method that trains the whole model. */
   baseline: z.string(),
   inference_bytes: z.number(),
-  available_bytes: z.number(),
+  /** On this machine; null for a run on a cluster. */
+  available_bytes: z.number().nullable(),
+  /** The workers of a cluster, each of which takes the memory; null: the run is trained on this machine. */
+  workers: z.int().nullable().default(null),
   /** Names of the method block that match nothing in the model, by key of the run file. */
   unmatched: z.array(z.object({ key: z.string(), message: z.string() })).default([]),
   /** Optimizer steps of the run; null if its rows can't be counted. */

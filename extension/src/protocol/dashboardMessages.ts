@@ -3,7 +3,15 @@
 import * as z from 'zod';
 import { suiteResultsSchema } from './answers.js';
 import { certificateSchema } from './certificate.js';
-import { completedEventSchema, memoryPartsSchema, metricInfoSchema, startedEventSchema } from './engineEvent.js';
+import {
+  completedEventSchema,
+  memoryPartsSchema,
+  metricInfoSchema,
+  queuedEventSchema,
+  startedEventSchema,
+  stepEventSchema,
+  workersEventSchema,
+} from './engineEvent.js';
 import { nothing, notificationType, requestType } from './messageTypes.js';
 import { rowLossesSchema, rowOrderSchema } from './rowLosses.js';
 
@@ -20,6 +28,8 @@ export const runPhaseSchema = z.enum([
   'failed',
   'interrupted',
   'exporting',
+  'queued',
+  'detached',
 ]);
 
 /** Memory of the run's method and of full fine-tuning of the same model, from `estimate --json`. */
@@ -42,6 +52,8 @@ export const runFailureSchema = z.object({
   key: z.string().nullable(),
   /** The estimate exceeded the free memory; it can be started anyway. */
   refusedForMemory: z.boolean(),
+  /** The cluster refused it for want of a token. */
+  wantsLogin: z.boolean(),
   /** Last lines of the engine's log. */
   log: z.array(z.string()),
 });
@@ -71,6 +83,15 @@ export const runSnapshotSchema = z.object({
   method: z.string(),
   metrics: z.array(metricInfoSchema).describe('Metrics of evaluation in addition to the loss'),
   started: startedEventSchema.nullable(),
+  /** What it waits for on a cluster. */
+  queued: queuedEventSchema.nullable(),
+  /** Of a cluster, with what each did in the latest step. */
+  workers: workersEventSchema.nullable(),
+  workerFigures: stepEventSchema.shape.workers.unwrap().nullable(),
+  /** The steps after which workers were started again. */
+  restarts: z.array(z.int()),
+  /** Of the cluster. */
+  pricePerHour: z.number().nullable(),
   completed: completedEventSchema.nullable(),
   failure: runFailureSchema.nullable(),
   /** Step of the checkpoint from which it can be resumed, after it ended. */
@@ -159,6 +180,7 @@ export const runActionSchema = z.enum([
   'trainFurther',
   'startAgain',
   'startAnyway',
+  'setClusterToken',
   'editInPanel',
   'editRunFile',
   'openPlace',

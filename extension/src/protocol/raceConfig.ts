@@ -10,6 +10,9 @@ export const MAX_ENTRY_NAME = 60;
 /** Of all entries with all seeds: a grid of some keys can have more than fit into memory. */
 export const MAX_RACE_RUNS = 1000;
 
+/** Each has a process on this machine, also if a cluster trains. */
+const MAX_PARALLEL = 64;
+
 const name = z.string().trim().min(1);
 const block = z.record(z.string(), z.unknown());
 
@@ -74,7 +77,18 @@ export const raceConfigSchema = z.strictObject({
         'How long each entry trains: one of max_steps, tokens and minutes; by default as the run file says',
       ),
     ),
+  parallel: z
+    .int()
+    .positive()
+    .max(MAX_PARALLEL)
+    .optional()
+    .meta(about('Parallel', 'Runs that train at the same time; by default 2 on a Ray cluster, 1 on this machine')),
 });
+
+/** How many runs of a race train at the same time. */
+export function parallelRuns({ parallel }: Pick<RaceConfig, 'parallel'>, isOnCluster: boolean): number {
+  return parallel ?? (isOnCluster ? 2 : 1);
+}
 
 export type RaceConfig = z.infer<typeof raceConfigSchema>;
 export type RaceBudget = z.infer<typeof raceBudgetSchema>;

@@ -49,8 +49,8 @@ export const raceSnapshotSchema = z.object({
   folder: z.string().nullable(),
   /** A process races in the folder. */
   alive: z.boolean(),
-  /** How far the run in progress is. */
-  progress: z.object({ folder: z.string(), step: z.int(), totalSteps: z.int(), secondsLeft: number }).nullable(),
+  /** How far the runs in progress are. */
+  progress: z.array(z.object({ folder: z.string(), step: z.int(), totalSteps: z.int(), secondsLeft: number })),
   /** The end of the engine's log, if a race ended before all of its runs. */
   log: z.array(z.string()),
   hasReport: z.boolean(),

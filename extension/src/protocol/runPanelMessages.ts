@@ -2,6 +2,7 @@
 // file: keys at their default are left out. Its paths are absolute, or relative to the workspace where the user typed them.
 import * as z from 'zod';
 import { estimateSchema } from './answers.js';
+import { clustersSchema } from './clusters.js';
 import { nothing, notificationType, requestType } from './messageTypes.js';
 
 /** An incomplete run file; validated by the engine, not here. */
@@ -23,6 +24,8 @@ export type DatasetChoice = z.infer<typeof datasetChoiceSchema>;
 export const choicesSchema = z.object({
   models: z.array(modelChoiceSchema),
   datasets: z.array(datasetChoiceSchema),
+  /** Of the settings. */
+  clusters: clustersSchema,
 });
 export type Choices = z.infer<typeof choicesSchema>;
 
@@ -87,7 +90,15 @@ export const trustGranted = notificationType('runPanel/trusted', nothing);
 /** Webview to host: the current draft, for commands that act on it and to restore the panel. */
 export const draftChanged = notificationType('runPanel/draft', draftSchema);
 
-export const pickableSchema = z.enum(['model_folder', 'model_file', 'model_id', 'dataset', 'validation', 'adapter']);
+export const pickableSchema = z.enum([
+  'model_folder',
+  'model_file',
+  'model_id',
+  'dataset',
+  'validation',
+  'adapter',
+  'cluster',
+]);
 export type Pickable = z.infer<typeof pickableSchema>;
 
 /** Webview to host: let the user choose; null: the user cancelled. */

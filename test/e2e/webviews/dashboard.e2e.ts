@@ -191,6 +191,50 @@ const states: Record<string, State> = {
   'by-metric': { events: byRougeL, status: 'completed', charts: 10, offers: useResult },
 };
 
+/** On a cluster: the run after its workers were started again at step 30, with what each of them does. */
+const onCluster = (() => {
+  const stamp = { seq: 0, time: lora[0]!.time };
+  const queued = { ...stamp, type: 'queued', nodes: 2 } as const;
+  const waiting = [
+    { ...queued, wanted: { CPU: 8, GPU: 4 }, available: { CPU: 30, GPU: 1 }, total: { CPU: 64, GPU: 8 } },
+  ] as EngineEvent[];
+  const workers = (restarts: number) => ({
+    type: 'workers',
+    workers: [0, 1, 2, 3].map(rank => ({ rank, node: `10.0.0.${1 + (rank >> 1)}`, device: 'NVIDIA H200', threads: 2 })),
+    strategy: 'ddp',
+    restarts,
+  });
+  const figures = [2510, 2498, 2466, 2502].map((tokens, rank) => ({
+    ...{ tokens_per_second: tokens, rss_bytes: 2.1e9 + rank * 1e8, gpu_bytes: 3.4e9 },
+  }));
+  const engine = {
+    version: '1',
+    backend: 'ray',
+    library: '2.60.0 with PyTorch 2.15',
+    device: '4 × NVIDIA H200',
+    threads: 2,
+  };
+  const at = lora.findIndex(event => event.type === 'step' && event.step === 30) + 1;
+  const begun = (from: number) => ({ ...lora[0]!, engine, resumed_from_step: from });
+  const steps = (events: EngineEvent[]) =>
+    events.map(event => (event.type === 'step' ? { ...event, rss_bytes: 2.4e9, workers: figures } : event));
+  const all = [begun(0), workers(0), ...steps(lora.slice(1, at)), begun(30), workers(1), ...steps(upTo(80).slice(at))];
+  const running = all.map((event, seq) => ({ ...stamp, ...event, seq })) as EngineEvent[];
+  return { waiting, running };
+})();
+const place = { engine: { backend: 'ray', address: 'http://lab:8265' } };
+Object.assign(states, {
+  queued: { events: onCluster.waiting, alive: true, status: 'queued', charts: 0, offers: [] },
+  'on-cluster': {
+    ...{ events: onCluster.running, alive: true, status: 'running', charts: 6, offers: [] },
+    folder: { config: place, price: 12 },
+  },
+  detached: {
+    ...{ events: onCluster.running, status: 'detached', charts: 6, offers: ['Resume Run'] },
+    folder: { config: place, job: true, checkpoint: 75 },
+  },
+});
+
 function openState({ events, alive, folder }: State, options: Partial<OpenOptions> = {}): Promise<Page> {
   return browser.open({
     webview: 'dashboard',
@@ -634,6 +678,50 @@ describe('dashboard', () => {
       await expectAccessible(page);
       await page.context().close();
     });
+
+  it('shows the workers of a cluster, where they were started again, and what they cost', async () => {
+    const page = await openState(states['on-cluster']!);
+    await charted(page);
+    const table = page.getByRole('region', { name: 'Workers of the run' });
+    expect(await table.locator('tbody tr').count()).toBe(4);
+    expect(await table.locator('tbody tr').nth(1).innerText()).toMatch(
+      /^1\s+10\.0\.0\.1\s+NVIDIA H200\s+2\s+2,498\s+2\.2 GB\s+3\.4 GB$/,
+    );
+    await page.getByText('4 workers on 2 nodes: NVIDIA H200, DDP, started again (1)').first().waitFor();
+    expect(await chart(page, 'Loss').getByRole('img').getAttribute('aria-label')).toMatch(
+      /training: 80 values .*, workers started again after step 30/,
+    );
+    expect(await page.locator('.figures').innerText()).toMatch(
+      /Cost of the cluster\s+(?:< )?0\.\d+\s+about (?:< )?0\.\d+ in all, at 12 per hour/,
+    );
+    expect(await page.locator('.figures').innerText()).toContain('Peak memory of a worker');
+    await page.getByText('ray 2.60.0 with PyTorch 2.15, 4 × NVIDIA H200').waitFor();
+  });
+
+  it('says what a queued run waits for and can stop it; a detached one is followed again', async () => {
+    const page = await openState(states['queued']!);
+    await page.getByText('Queued: wants 8 CPU (30 of 64 free), 4 GPU (1 of 8 free)').first().waitFor();
+    await page.getByRole('button', { name: 'Stop Run' }).click();
+    expect(await page.evaluate(() => window.fake.sent('/runs/lora'))).toEqual(['stop']);
+    const detached = await openState(states['detached']!);
+    await detached.getByText('Its job goes on on the cluster, and nothing follows it here').waitFor();
+    await detached.getByRole('button', { name: 'Resume Run' }).click();
+    await expect.poll(() => detached.evaluate(() => window.fake.log.at(-1))).toEqual({ resumed: '/runs/lora' });
+  });
+
+  it('offers to set the token that a cluster wants', async () => {
+    const page = await openState({
+      ...states['failed-early']!,
+      events: after([], {
+        ...{ type: 'failed', step: 0, code: 'server_failed', message: 'the Ray cluster answered 401' },
+        ...{ hint: 'The cluster wants a login: set RAY_AUTH_TOKEN, or RAY_JOB_HEADERS.', last_checkpoint: null },
+      }),
+    });
+    await page.getByRole('button', { name: 'Set Cluster Token...' }).click();
+    await expect
+      .poll(() => page.evaluate(() => window.fake.log.at(-1)))
+      .toEqual({ action: 'setClusterToken', folder: '/runs/lora' });
+  });
 
   it('links a failure to its file and its log, and starts again', async () => {
     const page = await openState(states['failed-early']!);

@@ -63,7 +63,7 @@ function after(number: number, changes: Partial<RaceSnapshot> = {}): RaceSnapsho
     file: '/work/methods.race.json',
     folder: '/work/races/methods-20260131-142500',
     alive: false,
-    progress: null,
+    progress: [],
     log: [],
     hasReport: true,
     trusted: true,
@@ -76,7 +76,7 @@ const whole = ENTRIES.length;
 const running = after(3, {
   alive: true,
   hasReport: false,
-  progress: { folder: ENTRIES[3]!.folder, step: 12, totalSteps: 60, secondsLeft: 30 },
+  progress: [{ folder: ENTRIES[3]!.folder, step: 12, totalSteps: 60, secondsLeft: 30 }],
 });
 const { name: _name, seed: _seed, ...begun } = unfinishedRun('LORA r=4', 2, { status: 'running', steps: 12 });
 running.folders[ENTRIES[3]!.folder] = begun;

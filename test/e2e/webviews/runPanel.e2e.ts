@@ -4,6 +4,7 @@ import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSche
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { helpOf } from '../../../extension/src/core/forms/formField.js';
 import type { KnownGpu } from '../../../extension/src/core/gpuMemory.js';
+import { clusterSchema } from '../../../extension/src/protocol/clusters.js';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
 import { proposeRun } from '../../../extension/src/core/runs/proposeRun.js';
 import type { Draft, TrainingData } from '../../../extension/src/protocol/runPanelMessages.js';
@@ -21,6 +22,13 @@ const models = {
     estimate: recordedAnswer('estimate-smollm2'),
   },
 };
+/** Answers for a run on a cluster, whatever its draft says. */
+const onCluster = {
+  'embedded:tiny': {
+    inspection: recordedAnswer('inspect-tiny'),
+    estimate: { ...recordedAnswer('estimate-tiny'), available_bytes: null, workers: 4 },
+  },
+};
 const choices = {
   models: [
     { id: 'embedded:tiny', label: 'embedded:tiny', group: 'embedded', detail: '' },
@@ -30,6 +38,9 @@ const choices = {
   datasets: [
     { path: '/ws/data/pirate.messages.jsonl', label: 'pirate.messages.jsonl', group: 'data' },
     { path: '/ws/data/support.alpaca.json', label: 'support.alpaca.json', group: 'data' },
+  ],
+  clusters: [
+    clusterSchema.parse({ name: 'lab', address: 'http://lab:8265', num_workers: 4, use_gpu: true, price_per_hour: 3 }),
   ],
 };
 const ready: Draft = {
@@ -89,6 +100,7 @@ async function open({
           model_file: '/models/mine.gguf',
           model_id: 'org/name',
           dataset: '/elsewhere/rows.csv',
+          cluster: 'http://head:8265',
         },
       }),
   });
@@ -575,6 +587,48 @@ describe('run panel', () => {
     await estimated(page);
     expect(await manage.isVisible()).toBe(false);
     expect(await page.locator('.run-file').textContent()).toBe('/ws/pirate.tune.json');
+  });
+
+  it('runs here or on a cluster, with the settings that count there', async () => {
+    const page = await open({ models: onCluster });
+    await estimated(page);
+    const where = page.getByRole('combobox', { name: 'Where to run' });
+    const choose = async (name: string | RegExp) => {
+      await where.click();
+      await page.getByRole('option', { name }).click();
+    };
+    const shown = (key: string) => field(page, key).evaluate(element => !(element as HTMLElement).hidden);
+    await page.getByText('Engine', { exact: true }).click();
+    expect([await shown('backend'), await shown('compile'), await shown('num_workers')]).toEqual([true, true, false]);
+    await choose('lab · http://lab:8265');
+    await expect
+      .poll(() => last(page, 'draft'))
+      .toMatchObject({
+        engine: { backend: 'ray', address: 'http://lab:8265', num_workers: 4, use_gpu: true },
+      });
+    expect([await shown('backend'), await shown('compile'), await shown('num_workers')]).toEqual([false, false, true]);
+    expect(await input(page, 'num_workers').inputValue()).toBe('4');
+    await page.getByText('In each of the 4 workers:').waitFor();
+    await page.getByText('3 per hour; time and cost: known after the first steps').waitFor();
+    expect(await page.locator('.panel').textContent()).not.toContain('free on this machine');
+    await choose('Ray cluster...');
+    await expect
+      .poll(() => last(page, 'draft'))
+      .toMatchObject({ engine: { backend: 'ray', address: 'http://head:8265' } });
+    await expect.poll(() => where.textContent()).toContain('http://head:8265');
+    await choose('This machine');
+    await expect.poll(() => last(page, 'draft')).not.toHaveProperty('engine');
+    expect([await shown('backend'), await shown('num_workers')]).toEqual([true, false]);
+  });
+
+  it.each(themes)('where to run looks right: %s', async theme => {
+    const engine = { backend: 'ray', address: 'http://lab:8265', num_workers: 4, use_gpu: true };
+    const page = await open({ theme, reducedMotion: true, models: onCluster, draft: { ...ready, engine } });
+    await estimated(page);
+    await page.getByText('Engine', { exact: true }).click();
+    await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
+    await page.screenshot({ path: screenshotPath(`panel-cluster-${theme}`), fullPage: true });
+    await expectAccessible(page);
   });
 
   for (const theme of themes)

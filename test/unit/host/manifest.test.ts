@@ -3,6 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { inputJsonSchema } from '../../../extension/src/core/forms/zodSchema.js';
+import { clustersSchema } from '../../../extension/src/protocol/clusters.js';
 
 const root = new URL('../../..', import.meta.url).pathname;
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -76,6 +78,16 @@ test('every context key in a clause is set in the code', () => {
   expect(
     unset.filter(key => !sources.includes(`'${key.replace(/^tunewright\./, '')}'`) && !sources.includes(`'${key}'`)),
   ).toEqual([]);
+});
+
+test('the clusters of the settings have the schema of clusters.json', () => {
+  const { items } = inputJsonSchema(clustersSchema);
+  expect(configuration.properties['tunewright.clusters'].items, 'stale: npm run schemas').toEqual(
+    JSON.parse(JSON.stringify(items)),
+  );
+  expect(configuration.properties['tunewright.clusters'].scope, 'no workspace can say where runs are sent').toBe(
+    'machine',
+  );
 });
 
 test('every setting, and each of its values, has a description', () => {

@@ -35,11 +35,14 @@ export class FailureView {
         'div',
         { class: 'actions' },
         ...(failure.refusedForMemory ? [startAnywayButton(() => onAct('startAnyway'))] : []),
+        ...(failure.wantsLogin
+          ? [button({ label: 'Set Cluster Token...', icon: 'key', onClick: () => onAct('setClusterToken') })]
+          : []),
         ...(resumeStep === null ? [] : [resumeButton(resumeStep, false, this.options.onResume)]),
         button({
           label: 'Edit in Run Panel',
           icon: 'settings',
-          secondary: resumeStep !== null,
+          secondary: resumeStep !== null || failure.wantsLogin,
           onClick: () => onAct('editInPanel'),
         }),
         button({ label: 'Edit Run File', icon: 'json', secondary: true, onClick: () => onAct('editRunFile') }),
@@ -92,4 +95,11 @@ export function resumeButton(step: number, secondary: boolean, onClick: () => vo
   const resume = button({ label: 'Resume Run', icon: 'debug-restart', secondary, onClick });
   resume.title = `Resume from the checkpoint of step ${step}`;
   return resume;
+}
+
+/** For a run whose job on a cluster goes on while nothing follows it here. */
+export function followButton(onClick: () => void): HTMLElement {
+  const follow = button({ label: 'Resume Run', icon: 'debug-restart', onClick });
+  follow.title = 'Follow its job on the cluster again; if that has ended, go on from the last checkpoint';
+  return follow;
 }

@@ -1,15 +1,17 @@
 // The head of the dashboard: the run's name, status, progress, actions and figures.
 import { deviceText } from '../../../extension/src/core/deviceText.js';
 import { bytes, count, counted, dayAndTime, duration, figure, percent } from '../../../extension/src/core/units.js';
+import { clusterCost, money } from '../../../extension/src/core/metrics/clusterCost.js';
 import { metricValue } from '../../../extension/src/core/metrics/metricText.js';
 import { metricOfRun, VALIDATION_LOSS } from '../../../extension/src/core/runs/bestMetric.js';
+import { queuedText } from '../../../extension/src/core/runs/runState.js';
 import { PHASE_LABELS, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
 import type { RunAction, RunSnapshot, Steering } from '../../../extension/src/protocol/dashboardMessages.js';
 import { fileName } from '../../../extension/src/core/fileName.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { ProgressBar } from '../shared/progressBar.js';
 import { button } from '../shared/toolkit.js';
-import { FailureView, resumeButton } from './failure.js';
+import { FailureView, followButton, resumeButton } from './failure.js';
 import { column, throughputOf, type RunColumns } from './runData.js';
 
 const STATUS_ICONS: Record<RunPhase, string> = {
@@ -21,6 +23,8 @@ const STATUS_ICONS: Record<RunPhase, string> = {
   stopped: 'debug-stop',
   failed: 'error',
   interrupted: 'debug-disconnect',
+  queued: 'clockface',
+  detached: 'debug-disconnect',
 };
 
 /** The phases in which each command has an icon; runs that ended are resumed by a button with words. */
@@ -28,7 +32,7 @@ const AVAILABLE_IN: Record<Steering, readonly RunPhase[]> = {
   pause: ['running'],
   resume: ['paused'],
   save: ['running', 'paused'],
-  stop: ['running', 'paused', 'starting'],
+  stop: ['running', 'paused', 'starting', 'queued'],
 };
 
 const SHOWN_WARNINGS = 3;
@@ -113,9 +117,10 @@ export class DashboardHeader {
   }
 
   /** What to do with the result. A failed run has its own actions. */
-  private showNext({ result, resumeStep, failure }: RunSnapshot): void {
-    const step = failure ? null : resumeStep;
-    const key = JSON.stringify([result, step]);
+  private showNext({ result, resumeStep, failure, status }: RunSnapshot): void {
+    const isDetached = status === 'detached';
+    const step = failure || isDetached ? null : resumeStep;
+    const key = JSON.stringify([result, step, isDetached]);
     if (key === this.nextFor) return;
     this.nextFor = key;
     const act = (label: string, glyph: string, action: RunAction, secondary = true) =>
@@ -131,6 +136,7 @@ export class DashboardHeader {
       ...(result?.mergeable ? [act('Merge...', 'git-merge', 'merge')] : []),
       ...(result ? [act('Export...', 'export', 'export')] : []),
       ...(result ? [act('Train Further...', 'rocket', 'trainFurther'), act('Serve', 'broadcast', 'serve')] : []),
+      ...(isDetached ? [followButton(() => this.onSteer('resume'))] : []),
       ...(step === null ? [] : [resumeButton(step, result !== null, () => this.onSteer('resume'))]),
     );
     this.next.hidden = this.next.childElementCount === 0;
@@ -144,11 +150,13 @@ export class DashboardHeader {
     const active = run.status === 'running' || run.status === 'paused';
     const parts = [
       `Step ${count(step)} of ${count(total)}`,
-      time !== null && (active ? `${duration(time)} so far` : `took ${duration(time)}`),
+      time !== null && (active || run.status === 'detached' ? `${duration(time)} so far` : `took ${duration(time)}`),
       active && run.secondsLeft !== null && `${roughDuration(run.secondsLeft)} left`,
       active && Number.isFinite(speed) && `${count(speed)} tokens/s`,
     ];
-    setText(this.progressText, run.started ? parts.filter(Boolean).join(' · ') : '');
+    const place = placeText(run);
+    const progress = run.started && run.status !== 'queued' ? parts.filter(Boolean).join(' · ') : '';
+    setText(this.progressText, [place, progress].filter(Boolean).join(' · '));
     this.progress.hidden = !run.started;
     this.progress.show(step, total);
   }
@@ -184,14 +192,29 @@ export class DashboardHeader {
       ),
       validationItem(run, columns),
       item('Trained parameters', percent(trained / total), `${count(trained)} of ${count(total)}`),
+      ...costItem(run, columns),
       item(
-        'Peak memory of the process',
+        run.workers ? 'Peak memory of a worker' : 'Peak memory of the process',
         rss ? bytes(rss) : '-',
         `${bytes(memory.total)} for model and step (estimated)` +
           (rss > memory.total ? ', the rest for the program' : ''),
       ),
     );
   }
+}
+
+/** What a run on a cluster waits for, or that nothing follows it. */
+function placeText({ status, queued }: RunSnapshot): string {
+  if (status === 'detached') return 'Its job goes on on the cluster, and nothing follows it here';
+  return status === 'queued' && queued ? queuedText(queued) : '';
+}
+
+/** None without a price. */
+function costItem({ pricePerHour, secondsLeft, completed }: RunSnapshot, { steps }: RunColumns): HTMLElement[] {
+  const cost = clusterCost(pricePerHour, column(steps, 'step_ms'), completed ? 0 : secondsLeft);
+  if (cost === null) return [];
+  const whole = cost.whole === null || completed ? '' : `about ${money(cost.whole)} in all, `;
+  return [item('Cost of the cluster', money(cost.spent), `${whole}at ${pricePerHour} per hour`)];
 }
 
 /** Method, model, dataset and machine. */

@@ -33,6 +33,7 @@ import { DashboardHeader } from './header.js';
 import { RowsView } from './rows.js';
 import { column, metricsBesideLoss, RunData, throughputOf, type RunColumns } from './runData.js';
 import { SamplesView } from './samples.js';
+import { WorkersView } from './workers.js';
 
 /** State that survives hiding and reloading. */
 export interface KeptView {
@@ -86,6 +87,8 @@ const LOSS_CHART: ChartKind = {
   curves: [{ ...ofSteps('loss', 'training'), noisy: true }, ofEvaluations('loss', 'validation')],
 };
 
+const RESTARTED = 'workers started again';
+
 /** The best evaluation so far; the engine marks each that is better than all before. */
 function bestEvaluation({ evaluations }: RunColumns, key: string, format: ChartKind['format']): ChartSeries['mark'] {
   const at = column(evaluations, 'best').lastIndexOf(1);
@@ -123,13 +126,20 @@ const STEP_CHARTS: readonly ChartKind[] = [
     format: count,
     curves: [{ ...ofSteps('tokens_per_second', `mean of ${THROUGHPUT_STEPS} steps`), values: throughputOf }],
   },
-  {
-    title: 'Memory of the process',
+  memoryChart('Memory of the process'),
+];
+
+/** The figure is that of one process: on a cluster, of the worker with the most. */
+function memoryChart(title: string): ChartKind {
+  return {
+    title,
     format: bytes,
     formatTick: MEMORY_TICKS,
     curves: [ofSteps('rss_bytes', 'resident')],
-  },
-];
+  };
+}
+
+const CLUSTER_CHARTS = [...STEP_CHARTS.slice(0, -1), memoryChart('Memory of the largest worker')];
 
 /** Only where a backend says what it holds. */
 const GPU_CHART: ChartKind = {
@@ -154,6 +164,7 @@ export class DashboardView {
   private readonly waiting = h('p', { class: 'muted' }, 'The charts appear after the first step.');
   private readonly controls = h('div', { class: 'controls' });
   private readonly data: RunData;
+  private readonly workers = new WorkersView();
   private readonly comparison = new ComparisonView();
   private readonly samples = new SamplesView();
   private readonly exports = new ExportsView((path, act) =>
@@ -196,6 +207,7 @@ export class DashboardView {
       this.comparison.element,
       this.samples.element,
       this.exports.element,
+      this.workers.element,
       this.stepCharts,
       this.memory,
       this.logSection,
@@ -273,13 +285,14 @@ export class DashboardView {
     this.comparison.show(this.snapshot, run => this.data.of(run.folder));
     this.samples.show(main);
     this.exports.show(main);
+    this.workers.show(main);
     this.samples.element.hidden = main.samples.length === 0 && (main.failure !== null || !hasValues);
     this.showMemory(main);
     this.showLog(main);
   }
 
   /** The charts of a run, in order; updates the page where they differ from those shown. */
-  private chartsOf({ metrics }: RunSnapshot): [ChartKind, Chart][] {
+  private chartsOf({ metrics, workers }: RunSnapshot): [ChartKind, Chart][] {
     const ofMetrics = metricsBesideLoss(metrics).map(metricChart);
     const chartsIn = (grid: HTMLElement, kinds: readonly ChartKind[]) => {
       const charts = kinds.map(kind => this.charts.get(kind.title) ?? this.makeChart(kind));
@@ -291,8 +304,11 @@ export class DashboardView {
     const isOnGpu = this.snapshot.runs.some(({ folder }) =>
       column(this.data.of(folder).steps, 'gpu_bytes').some(value => value > 0),
     );
-    const ofSteps = isOnGpu ? [...STEP_CHARTS, GPU_CHART] : STEP_CHARTS;
-    return [...chartsIn(this.resultCharts, [LOSS_CHART, ...ofMetrics]), ...chartsIn(this.stepCharts, ofSteps)];
+    const ofSteps = workers === null ? STEP_CHARTS : CLUSTER_CHARTS;
+    return [
+      ...chartsIn(this.resultCharts, [LOSS_CHART, ...ofMetrics]),
+      ...chartsIn(this.stepCharts, isOnGpu ? [...ofSteps, GPU_CHART] : ofSteps),
+    ];
   }
 
   private makeChart({ title, format, formatTick }: ChartKind): Chart {
@@ -310,8 +326,9 @@ export class DashboardView {
     return chart;
   }
 
-  private seriesOf({ curves, format }: ChartKind): ChartSeries[] {
+  private seriesOf({ title, curves, format }: ChartKind): ChartSeries[] {
     const { runs } = this.snapshot;
+    const isLoss = title === LOSS_CHART.title;
     return runs.flatMap((run, i) =>
       curves.map(({ table, label, color, noisy, values, evaluated }): ChartSeries => {
         const columns = this.data.of(run.folder);
@@ -323,6 +340,7 @@ export class DashboardView {
           y: values(columns),
           kind: table === 'steps' ? 'line' : 'points',
           noisy: noisy ?? false,
+          breaks: isLoss && table === 'steps' ? run.restarts.map(step => ({ x: step, text: RESTARTED })) : [],
           mark: evaluated === markedKey(run) ? bestEvaluation(columns, evaluated, format) : undefined,
         };
       }),

@@ -91,14 +91,14 @@ export class RaceHeader {
   private showProgress({ progress }: RaceSnapshot, raced: RacedRuns | null): void {
     const runs = raced?.runs ?? [];
     const over = runs.filter(({ status }) => status === 'finished' || status === 'failed').length;
-    const part = progress && progress.totalSteps > 0 ? progress.step / progress.totalSteps : 0;
+    const part = progress.reduce((sum, { step, totalSteps }) => sum + (totalSteps > 0 ? step / totalSteps : 0), 0);
     const share = runs.length === 0 ? 0 : (over + part) / runs.length;
-    const at = progress && raced?.entries.find(({ folder }) => folder === progress.folder);
+    const left = progress.flatMap(({ secondsLeft }) => secondsLeft ?? []);
     const parts = [
       `${over} of ${counted(runs.length, 'run')} done`,
-      at &&
-        `${at.name}, seed ${at.seed}: ${progress.totalSteps === 0 ? 'starting' : `step ${progress.step} of ${progress.totalSteps}`}`,
-      progress?.secondsLeft != null && `${roughDuration(progress.secondsLeft)} left in this run`,
+      ...progress.map(each => runProgress(each, raced)),
+      left.length > 0 &&
+        `${roughDuration(Math.max(...left))} left in ${progress.length === 1 ? 'this run' : 'these runs'}`,
     ];
     setText(this.progressText, runs.length === 0 ? '' : parts.filter(Boolean).join(' · '));
     this.progress.hidden = runs.length === 0;
@@ -111,4 +111,9 @@ function statusOf({ alive, folder, race }: RaceSnapshot, raced: RacedRuns | null
   if (folder === null || !race) return 'not started';
   const isOver = raced?.runs.every(({ status }) => status === 'finished' || status === 'failed') ?? false;
   return isOver ? 'finished' : 'interrupted';
+}
+
+function runProgress({ folder, step, totalSteps }: RaceSnapshot['progress'][number], raced: RacedRuns | null) {
+  const at = raced?.entries.find(entry => entry.folder === folder);
+  return at && `${at.name}, seed ${at.seed}: ${totalSteps === 0 ? 'starting' : `step ${step} of ${totalSteps}`}`;
 }

@@ -9,6 +9,7 @@ import { block } from '../../../extension/src/core/runs/runFileKeys.js';
 import { gpuMemoryNote, type KnownGpu } from '../../../extension/src/core/gpuMemory.js';
 import { wantedBackend } from '../../../extension/src/core/wantedBackend.js';
 import { engineConfigSchema } from '../../../extension/src/protocol/engineConfig.js';
+import { CLUSTER_KEYS, engineHere, engineOn, LOCAL_KEYS } from '../../../extension/src/core/runs/runPlace.js';
 import { roughCount } from '../../../extension/src/core/units.js';
 import {
   describeData,
@@ -56,6 +57,8 @@ const ESTIMATE_DELAY_MS = 400;
 /** How long a start waits for the facts of a large file. */
 const LONGEST_READING_MS = 5000;
 
+/** Values of the choice where to run, beside names and addresses of clusters. */
+const PLACE = { here: '\u0000here', other: '\u0000other' } as const;
 const PICK = { folder: '\u0000folder', file: '\u0000file', id: '\u0000id', dataset: '\u0000dataset' } as const;
 /** Keys of the schema that have a form. */
 const BLOCKS = ['dataset', 'training', 'samples', 'engine'] as const;
@@ -99,6 +102,8 @@ export class RunPanelView {
   private readonly picture: SavingsPicture;
   private readonly models = dropdown({ label: 'Model', onChange: value => void this.chooseModel(value) });
   private readonly datasets = dropdown({ label: 'Training data', onChange: value => void this.chooseDataset(value) });
+  private readonly places = dropdown({ label: 'Where to run', onChange: value => void this.choosePlace(value) });
+  private readonly placeNote = h('p', { class: 'help', hidden: true });
   private readonly modelFacts = h('p', { class: 'help number' });
   private readonly modelProblem = new ProblemBanner();
   private readonly modelNote = new ModelNote(model => this.pull(model));
@@ -146,12 +151,16 @@ export class RunPanelView {
   }
 
   private addForms({ properties = {} }: JsonSchema): void {
-    const form = (key: (typeof BLOCKS)[number], options: Omit<SchemaFormOptions, 'schema' | 'onChange'>) =>
+    const form = (
+      key: (typeof BLOCKS)[number],
+      options: Omit<SchemaFormOptions, 'schema' | 'onChange'>,
+      words = (schema: JsonSchema) => schema,
+    ) =>
       this.forms.set(
         key,
         new SchemaForm({
           ...options,
-          schema: properties[key] ?? {},
+          schema: words(properties[key] ?? {}),
           onChange: values => this.changeBlock(key, values),
         }),
       );
@@ -166,7 +175,7 @@ export class RunPanelView {
       moreTitle: 'More training options',
     });
     form('samples', { important: 9, moreTitle: '' });
-    form('engine', { important: 9, moreTitle: '', omit: ['adapter'] });
+    form('engine', { important: 99, moreTitle: '', omit: ['adapter'] }, clusterWords);
     // An empty name means the suggested one.
     const name: JsonSchema = { ...properties['name'], anyOf: [{ type: 'string' }, { type: 'null' }], default: null };
     const general = new SchemaForm({
@@ -193,14 +202,10 @@ export class RunPanelView {
         section('Training data', this.datasets.element, this.dataFacts.element, form('dataset')),
         section('Method', this.cards.element, this.methodHolder),
         section('Trained parameters', this.picture.element),
+        section('Where to run', this.places.element, this.placeNote, this.engineFold(form('engine'))),
         section(['Memory', this.memoryBusy], this.memory, this.gpuNote, this.time),
         section('Training', form('training')),
-        section(
-          'More',
-          fold('Run name', form('')),
-          fold('Sample answers', form('samples')),
-          this.engineFold(form('engine')),
-        ),
+        section('More', fold('Run name', form('')), fold('Sample answers', form('samples'))),
       ),
       h('div', { class: 'footer' }, this.problem.element, this.start),
     );
@@ -286,6 +291,49 @@ export class RunPanelView {
       { value: PICK.dataset, label: 'Browse...' },
     ];
     this.datasets.value = train;
+    this.showPlace();
+  }
+
+  /** Where the draft runs, and the settings that count there. */
+  private showPlace(): void {
+    const { clusters } = this.state.choices;
+    const { backend, address } = block(this.draft, 'engine');
+    const isHere = backend !== 'ray';
+    const named = clusters.find(cluster => cluster.address === address)?.name;
+    const place = isHere ? PLACE.here : (named ?? text(address));
+    const known = [
+      { value: PLACE.here, label: 'This machine' },
+      ...clusters.map(({ name, address: at }) => ({ value: name, label: `${name} · ${at}` })),
+    ];
+    this.places.choices = [
+      ...withCurrent(known, place, 'Choose a cluster'),
+      { value: PLACE.other, label: 'Ray cluster...' },
+    ];
+    this.places.value = place;
+    this.forms.get('engine')!.hide(isHere ? CLUSTER_KEYS : LOCAL_KEYS);
+    this.placeNote.hidden = isHere;
+    setText(
+      this.placeNote,
+      isHere
+        ? ''
+        : 'The rows are sent there as token ids, and Python’s PyTorch and PEFT train. Checkpoints and the adapter come back here.',
+    );
+  }
+
+  private async choosePlace(value: string): Promise<void> {
+    const engine = block(this.draft, 'engine');
+    const address = value === PLACE.other ? await this.channel.request(pick, 'cluster') : value;
+    if (value === PLACE.here) this.takeEngine(engineHere(engine));
+    else if (address !== null && address !== '') {
+      const named = this.state.choices.clusters.find(({ name }) => name === address);
+      if (named || address !== engine['address']) this.takeEngine(engineOn(engine, named ?? { address }));
+    }
+    this.showPlace();
+  }
+
+  private takeEngine(engine: Values): void {
+    this.forms.get('engine')!.values = engine;
+    this.change(withBlock(this.draft, 'engine', engine));
   }
 
   trust(trusted: boolean): void {
@@ -309,6 +357,7 @@ export class RunPanelView {
     const { train, adapter } = block(this.draft, key);
     const outside = { ...(train === undefined ? {} : { train }), ...(adapter === undefined ? {} : { adapter }) };
     this.change(withBlock(this.draft, key, { ...outside, ...values }));
+    if (key === 'engine') this.showPlace();
   }
 
   private async chooseModel(value: string): Promise<void> {
@@ -493,6 +542,7 @@ export class RunPanelView {
     const isOnGpu = wantedBackend(device) === 'webgpu';
     if (isOnGpu && this.gpus === null) void this.askGpus();
     this.gpuChoice.show(device, this.gpus);
+    if (device.backend === 'ray') this.gpuChoice.element.hidden = true;
     const gpu = chosenGpu(this.gpus ?? [], device.adapter);
     this.gpuNote.hidden = !isOnGpu || !gpu || !this.estimate;
     if (gpu && this.estimate) setText(this.gpuNote, gpuMemoryNote(this.estimate.run.memory.total, gpu));
@@ -543,7 +593,7 @@ export class RunPanelView {
     this.cards.showEstimate(estimate);
     this.showGpu();
     this.showSavings();
-    const time = estimate && estimatedTime(estimate);
+    const time = estimate && (estimate.workers === null ? estimatedTime(estimate) : this.priceText());
     this.time.hidden = !time;
     setText(this.time, time ?? '');
     if (!estimate) {
@@ -551,7 +601,10 @@ export class RunPanelView {
       return this.memory.replaceChildren(h('p', { class: 'help' }, message));
     }
     const full = baselineOf(estimate);
+    const { workers } = estimate;
+    const who = workers === null ? '' : workers === 1 ? 'In the worker:' : `In each of the ${workers} workers:`;
     this.memory.replaceChildren(
+      ...(who === '' ? [] : [h('p', { class: 'help' }, who)]),
       memoryBars({
         bars: [
           { label: this.titleOf(estimate.run), memory: estimate.run.memory },
@@ -561,6 +614,14 @@ export class RunPanelView {
         availableBytes: estimate.available_bytes,
       }),
     );
+  }
+
+  /** Of a cluster. */
+  private priceText(): string {
+    const { address } = block(this.draft, 'engine');
+    const price = this.state.choices.clusters.find(cluster => cluster.address === address)?.price_per_hour ?? null;
+    const later = 'known after the first steps';
+    return price === null ? `Time: ${later}` : `${price} per hour; time and cost: ${later}`;
   }
 
   private titleOf({ peft_type: wanted }: MethodEstimate): string {
@@ -652,6 +713,17 @@ export class RunPanelView {
       this.start.disabled = !this.state.trusted;
     }
   }
+}
+
+/** The keys that are only shown for a cluster needn't say so. */
+function clusterWords(engine: JsonSchema): JsonSchema {
+  const shortened = CLUSTER_KEYS.map(key => {
+    const { title = '', description = '', ...schema } = engine.properties?.[key] ?? {};
+    const words = [title.replace(/^Ray /, ''), description.replace(/^With ray: /, '')];
+    const [name, help] = words.map(text => text.charAt(0).toUpperCase() + text.slice(1));
+    return [key, { ...schema, title: name, description: help }];
+  });
+  return { ...engine, properties: { ...engine.properties, ...Object.fromEntries(shortened) } };
 }
 
 /** Settles after this time. */

@@ -24,6 +24,8 @@ export interface ChartSeries {
   noisy: boolean;
   /** A point to point out, with a few words. */
   mark?: { x: number; y: number; text: string } | undefined;
+  /** Where something happened to what it is of, drawn as a line from top to bottom. */
+  breaks?: readonly { x: number; text: string }[] | undefined;
 }
 
 export interface ChartOptions {
@@ -181,7 +183,14 @@ export class Chart {
     });
     const data = this.thinned(width);
     const shape = JSON.stringify([
-      this.drawn.map(({ series, faint }) => [series.label, series.color, series.kind, series.mark, faint]),
+      this.drawn.map(({ series, faint }) => [
+        series.label,
+        series.color,
+        series.kind,
+        series.mark,
+        series.breaks,
+        faint,
+      ]),
       this.logarithmic,
     ]);
     if (!this.uplot || shape !== this.madeFor) {
@@ -274,7 +283,12 @@ export class Chart {
         }),
       ],
       hooks: {
-        draw: [u => this.drawMarks(u, scale)],
+        draw: [
+          u => {
+            this.drawBreaks(u, scale);
+            this.drawMarks(u, scale);
+          },
+        ],
         setCursor: [({ cursor }) => this.showReadout(cursor.idx ?? null)],
         setSelect: [
           u => {
@@ -302,6 +316,41 @@ export class Chart {
   private pick(): void {
     const x = this.uplot?.data[0][this.uplot.cursor.idx ?? -1];
     if (x !== undefined) this.options.onPick?.(x);
+  }
+
+  /** A dashed line at each break, with its words at the top where there is room. */
+  private drawBreaks({ ctx, valToPos, bbox }: uPlot, scale: number): void {
+    const pixels = scale * devicePixelRatio;
+    const right = bbox.left + bbox.width;
+    ctx.save();
+    ctx.font = `${11 * pixels}px ${themeColor('--vscode-font-family')}`;
+    ctx.textAlign = 'left';
+    ctx.textBaseline = 'top';
+    ctx.lineJoin = 'round';
+    const foreground = themeColor('--vscode-foreground');
+    let free = bbox.left;
+    for (const { x: value, text } of this.series.flatMap(({ breaks }) => breaks ?? [])) {
+      const x = valToPos(value, 'x', true);
+      if (!(x >= bbox.left && x <= right)) continue;
+      ctx.strokeStyle = foreground;
+      ctx.lineWidth = pixels;
+      ctx.setLineDash([4 * pixels, 3 * pixels]);
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      const room = ctx.measureText(text).width;
+      const left = x + 4 * pixels + room <= right ? x + 4 * pixels : x - 4 * pixels - room;
+      if (left < free) continue;
+      free = left + room;
+      ctx.setLineDash([]);
+      ctx.lineWidth = 4 * pixels;
+      ctx.strokeStyle = themeColor('--vscode-editor-background');
+      ctx.strokeText(text, left, bbox.top + 2 * pixels);
+      ctx.fillStyle = foreground;
+      ctx.fillText(text, left, bbox.top + 2 * pixels);
+    }
+    ctx.restore();
   }
 
   /** A ring at the marked points, and words above or below it where no others are. */
@@ -374,12 +423,13 @@ export class Chart {
 
   /** The chart in words, for screen readers. */
   private describe(): void {
-    const parts = this.series.map(({ label, x, y, mark }) => {
+    const parts = this.series.map(({ label, x, y, mark, breaks = [] }) => {
       const first = Math.max(0, y.findIndex(Number.isFinite));
       const lowest = y.reduce((best, value, i) => (value < y[best]! ? i : best), first);
       const { format } = this.options;
       const range = `${x.length} values from ${format(y[first]!)} to ${format(y.at(-1)!)}, lowest ${format(y[lowest]!)} at ${shortNumber(x[lowest]!)}`;
-      return `${label}: ${range}${mark ? `, ${mark.text}` : ''}`;
+      const broken = breaks.map(each => `, ${each.text} after step ${shortNumber(each.x)}`).join('');
+      return `${label}: ${range}${mark ? `, ${mark.text}` : ''}${broken}`;
     });
     this.plot.setAttribute(
       'aria-label',

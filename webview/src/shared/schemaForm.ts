@@ -48,6 +48,8 @@ export class SchemaForm {
   private readonly fields = new Map<string, Field>();
   /** Of fields that only apply to some values of another field. */
   private readonly conditions = new Map<string, FieldCondition>();
+  /** Keys that don't count now, for a reason that the form doesn't know. */
+  private without: readonly string[] = [];
   private readonly problems = new Map<string, string>();
   private readonly more: HTMLDetailsElement | null;
   private current: Record<string, unknown> = {};
@@ -80,6 +82,12 @@ export class SchemaForm {
       field.show(key in values ? values[key] : this.defaultOf(key));
       field.problem(null);
     }
+    this.showApplicable();
+  }
+
+  /** Hides these fields, and no others. */
+  hide(keys: readonly string[]): void {
+    this.without = keys;
     this.showApplicable();
   }
 
@@ -126,11 +134,12 @@ export class SchemaForm {
     this.options.onChange(this.current);
   }
 
-  /** Hides fields that don't apply to the values of the others; a problem in a hidden field doesn't block the start. */
+  /** Hides fields that don't apply, as to the values of the others; a problem in a hidden field doesn't block the start. */
   private showApplicable(): void {
-    for (const [key, condition] of this.conditions) {
-      const field = this.fields.get(key)!;
-      field.element.hidden = !condition.values.includes(this.value(condition.key));
+    for (const [key, field] of this.fields) {
+      const condition = this.conditions.get(key);
+      const applies = condition === undefined || condition.values.includes(this.value(condition.key));
+      field.element.hidden = !applies || this.without.includes(key);
       if (!field.element.hidden || !this.problems.delete(key)) continue;
       field.show(this.value(key));
       field.problem(null);

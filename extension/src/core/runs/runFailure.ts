@@ -20,13 +20,19 @@ export function runFailure(state: RunState, phase: RunPhase, log: () => string[]
     line: line ?? null,
     key: key ?? null,
     refusedForMemory: isRefusedForMemory(state),
+    wantsLogin: wantsClusterLogin(state),
     log: log(),
   };
 }
 
-/** Training itself never reports this: the system kills a process that takes too much. */
-export function isRefusedForMemory({ failed }: RunState): boolean {
-  return failed?.code === 'out_of_memory';
+/** Training itself never reports this here, where the system kills a process that takes too much; the workers of a cluster do. */
+export function isRefusedForMemory({ failed, workers }: RunState): boolean {
+  return failed?.code === 'out_of_memory' && workers === null;
+}
+
+/** Whether a cluster refused it for want of a login: the message then names the variable for it. */
+export function wantsClusterLogin({ failed }: RunState): boolean {
+  return failed !== null && `${failed.key} ${failed.hint}`.includes('RAY_AUTH_TOKEN');
 }
 
 /** For a process that left no `failed` event: how the command line ends with an error, and what is kept of a process that was killed. */

@@ -46,6 +46,8 @@ export interface LogEntry {
   text: string;
 }
 
+export type WorkerFigures = NonNullable<EventOf<'step'>['workers']>;
+
 export interface RunState {
   status: RunStatus;
   /** Increases whenever earlier steps are discarded (on resuming from a checkpoint): readers must start over. */
@@ -73,6 +75,10 @@ export interface RunState {
   queued: EventOf<'queued'> | null;
   /** On a cluster: the workers of the run. */
   workers: EventOf<'workers'> | null;
+  /** What each worker did in the latest step, by rank. */
+  workerFigures: WorkerFigures | null;
+  /** The steps after which workers were started again. */
+  restarts: readonly number[];
   completed: EventOf<'completed'> | null;
   /** The export that is being written after that. */
   exporting: EventOf<'exporting'> | null;
@@ -101,6 +107,8 @@ export const initialRunState: RunState = {
   log: [],
   queued: null,
   workers: null,
+  workerFigures: null,
+  restarts: [],
   completed: null,
   exporting: null,
   failedExports: [],
@@ -124,14 +132,14 @@ function apply(state: RunState, event: EngineEvent): RunState {
     case 'started':
       return started(state, event);
     case 'step': {
-      const { gpu_bytes = NaN } = event;
+      const { gpu_bytes = NaN, workers: workerFigures = null } = event;
       const row = { ...event, gpu_bytes, compiled: state.compiling ? 1 : 0, time: Date.parse(event.time) };
-      return { ...state, status: 'running', compiling: false, steps: state.steps.append(row) };
+      return { ...state, status: 'running', compiling: false, workerFigures, steps: state.steps.append(row) };
     }
     case 'queued':
       return logged({ ...state, queued: event }, event, 'info', queuedText(event));
     case 'workers':
-      return logged({ ...state, queued: null, workers: event }, event, 'info', workersText(event));
+      return logged({ ...state, ...withWorkers(state, event) }, event, 'info', workersText(event));
     case 'evaluated': {
       const { step, loss, best, time } = event;
       const row = { step, loss, best: best ? 1 : 0, time: Date.parse(time), ...metricsOf(event) };
@@ -174,7 +182,7 @@ function apply(state: RunState, event: EngineEvent): RunState {
       return logged({ ...state, status, completed: event }, event, 'info', `${ending} after step ${step}`);
     }
     case 'failed':
-      return logged({ ...state, status: 'failed', failed: event }, event, 'error', describeError(event));
+      return logged({ ...state, status: 'failed', queued: null, failed: event }, event, 'error', describeError(event));
     case 'exporting': {
       const failedExports = state.failedExports.filter(({ target }) => target !== event.target);
       return { ...state, exporting: event, failedExports };
@@ -203,6 +211,10 @@ function started(state: RunState, event: EventOf<'started'>): RunState {
     ...state,
     status: 'running',
     queued: null,
+    // Those of an earlier process; the event of the new ones follows.
+    workers: null,
+    workerFigures: null,
+    restarts: state.restarts.filter(step => step <= from),
     generation: state.generation + (discarded ? 1 : 0),
     started: event,
     metrics: metricInfos(event),
@@ -219,6 +231,15 @@ function started(state: RunState, event: EventOf<'started'>): RunState {
   return logged(next, event, 'info', from > 0 ? `Resumed from step ${from} (${engine})` : `Started (${engine})`);
 }
 
+/** They follow the `started` event with the step from which they go on. */
+function withWorkers(
+  { started: begun, restarts }: RunState,
+  event: EventOf<'workers'>,
+): Pick<RunState, 'queued' | 'workers' | 'restarts'> {
+  const step = begun?.resumed_from_step ?? 0;
+  return { queued: null, workers: event, restarts: event.restarts > 0 ? [...restarts, step] : restarts };
+}
+
 /** What a run on a cluster waits for. */
 export function queuedText({
   wanted,
@@ -226,7 +247,7 @@ export function queuedText({
   total,
 }: Pick<EventOf<'queued'>, 'wanted' | 'available' | 'total'>): string {
   const parts = Object.entries(wanted).map(
-    ([name, count]) => `${count} ${name} (${available[name] ?? 0} of ${total[name] ?? 0} free)`,
+    ([name, amount]) => `${resource(name, amount)} (${free(name, available, total)} free)`,
   );
   const isImpossible = Object.entries(wanted).some(([name, count]) => count > (total[name] ?? 0));
   return `Queued: wants ${parts.join(', ')}${isImpossible ? '; the cluster doesn’t have that many' : ''}`;
@@ -242,6 +263,16 @@ export function workersText({
   const how = strategy === null ? '' : `, ${strategy.toUpperCase()}`;
   const again = restarts === 0 ? '' : `, started again (${restarts})`;
   return `${counted(workers.length, 'worker')} on ${counted(nodes, 'node')}: ${devices}${how}${again}`;
+}
+
+/** Of a resource of the cluster, of which `memory` is in bytes. */
+function resource(name: string, amount: number): string {
+  return name === 'memory' ? `${bytes(amount)} of memory` : `${amount} ${name}`;
+}
+
+function free(name: string, available: Record<string, number>, total: Record<string, number>): string {
+  const text = name === 'memory' ? bytes : String;
+  return `${text(available[name] ?? 0)} of ${text(total[name] ?? 0)}`;
 }
 
 const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -7,9 +7,10 @@ import type { RunState, RunStatus } from './runState.js';
 
 /**
  * `interrupted`: neither ended nor alive, as after a crash or a reboot; it can be resumed from its latest checkpoint. `exporting`:
- * completed, and its exports are being written.
+ * completed, and its exports are being written. `queued`: on a cluster, it waits for workers. `detached`: no process follows it, while
+ * its job on a cluster goes on, or may.
  */
-export type RunPhase = RunStatus | 'interrupted' | 'exporting';
+export type RunPhase = RunStatus | 'interrupted' | 'exporting' | 'queued' | 'detached';
 
 export const PHASE_LABELS: Record<RunPhase, string> = {
   starting: 'Starting',
@@ -20,12 +21,17 @@ export const PHASE_LABELS: Record<RunPhase, string> = {
   failed: 'Failed',
   interrupted: 'Interrupted',
   exporting: 'Exporting',
+  queued: 'Queued',
+  detached: 'Detached',
 };
 
-export function runPhase({ status, started, exporting }: RunState, alive: boolean): RunPhase {
+/** @param hasJob a job on a cluster has not been followed to its end; one that failed is shown as such */
+export function runPhase({ status, started, exporting, queued }: RunState, alive: boolean, hasJob = false): RunPhase {
   if (alive && exporting) return 'exporting';
+  if (alive && queued) return 'queued';
   if (alive) return status === 'paused' || status === 'running' ? status : 'starting';
   if (status === 'completed' || status === 'stopped' || status === 'failed') return status;
+  if (hasJob) return 'detached';
   return started ? 'interrupted' : 'failed';
 }
 

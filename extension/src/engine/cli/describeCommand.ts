@@ -3,6 +3,8 @@ import { Argument, type Command } from 'commander';
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { suiteJsonSchema } from '../../core/evaluation/suiteSchema.js';
+import { inputJsonSchema } from '../../core/forms/zodSchema.js';
+import { clustersSchema } from '../../protocol/clusters.js';
 import { modelFamilies } from '../models/registry.js';
 import {
   capabilities,
@@ -31,6 +33,7 @@ const SCHEMAS = {
   'suite-schema': suiteJsonSchema,
   'race-schema': raceFileJsonSchema,
   'quarantine-schema': quarantineJsonSchema,
+  'clusters-schema': () => inputJsonSchema(clustersSchema),
 } as const;
 
 type Topic = keyof typeof TOPICS | keyof typeof SCHEMAS;
@@ -51,7 +54,7 @@ export function registerDescribeCommand(program: Command): void {
     .addHelpText(
       'after',
       '\nschemas prints the JSON schema of the run file, suite-schema that of a row of an evaluation suite, race-schema that of a race, ' +
-        'quarantine-schema that of a quarantine file.',
+        'quarantine-schema that of a quarantine file, clusters-schema that of clusters.json.',
     )
     .action((topic: Topic | undefined, { json }: { json?: boolean }) => print(describe(topic, json ?? false)));
 }

@@ -16,6 +16,7 @@ import type { AttachedMethod } from '../peft/attachedMethod.js';
 import type { PeftMethod } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
 import { targetedLinears } from '../peft/targets.js';
+import { namedClusters } from '../ray/clusters.js';
 import { readRunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
 import { estimateJson, MEMORY_PARTS, runEstimate, secondsOf, type RunEstimate } from '../run/runEstimate.js';
@@ -130,9 +131,15 @@ function comparison({ run, own, others, inferenceBytes }: RunEstimate): string {
 }
 
 function verdict(estimate: RunEstimate, gpu: KnownGpu | null): string {
-  const { own, steps, availableBytes: available } = estimate;
+  const { own, steps, availableBytes: available, workers } = estimate;
   const { trainableParameters, totalParameters, share, memory } = own;
   const seconds = secondsOf(own, estimate);
+  if (available === null)
+    return (
+      `This run trains ${count(trainableParameters)} of ${count(totalParameters)} parameters (${percent(share)}) ` +
+      `and needs about ${bytes(memory.total)} of memory ${workers === 1 ? 'in its worker' : `in each of its ${workers} workers`}.` +
+      priceText(estimate.run)
+    );
   const fits = gpu
     ? gpuMemoryNote(memory.total, gpu)
     : memory.total < available
@@ -146,6 +153,14 @@ function verdict(estimate: RunEstimate, gpu: KnownGpu | null): string {
       : `\nA step takes about ${shortTime(seconds)} on this machine (estimated from its ${figure(own.flopsPerStep / 1e9)} GFLOP)` +
         (steps === null ? '.' : `, ${count(steps)} steps about ${roughDuration(steps * seconds)}.`))
   );
+}
+
+/** What the cluster costs, if it is a named one with a price. */
+function priceText({ config: { engine } }: RunEstimate['run']): string {
+  const price = namedClusters().find(({ address }) => address === engine.address)?.price_per_hour ?? null;
+  return price === null
+    ? ''
+    : ` The cluster costs ${price} an hour; how long the run takes is known after its first steps.`;
 }
 
 function matrixJson(example: MatrixExample): Record<string, unknown> {

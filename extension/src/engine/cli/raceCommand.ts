@@ -1,4 +1,4 @@
-// `tunewright race RACE.json`: the same run with other methods, options and seeds, one after the other, and a report.
+// `tunewright race RACE.json`: the same run with other methods, options and seeds, and a report.
 import { existsSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -6,7 +6,11 @@ import { CancelledError } from '../../core/codedError.js';
 import { entryFigures, parseLimit, type RaceLimits, type RunFigures } from '../../core/race/raceFigures.js';
 import { choiceText } from '../../core/race/raceReport.js';
 import { raceTable, spreadText } from '../../core/race/raceTable.js';
-import type { RaceResult } from '../../protocol/raceConfig.js';
+import { block } from '../../core/runs/runFileKeys.js';
+import { queuedText, workersText } from '../../core/runs/runState.js';
+import { figure } from '../../core/units.js';
+import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { parallelRuns, type RaceResult } from '../../protocol/raceConfig.js';
 import { readRaceFile } from '../race/planRace.js';
 import { commandsFile, raceFile } from '../race/raceFolder.js';
 import { runRace } from '../race/runRace.js';
@@ -24,6 +28,7 @@ interface RaceFlags {
   out?: string;
   resume?: boolean;
   force?: boolean;
+  yes?: boolean;
   report?: string;
   under?: string[];
   json?: boolean;
@@ -37,6 +42,7 @@ export function registerRaceCommand(program: Command): void {
     .option('--out <folder>', 'race folder (default: races/NAME-TIME next to the race file)')
     .option('--resume', 'continue the race of --out, or the latest one with this name; finished runs are kept')
     .option('--force', 'start runs even if their estimate exceeds the available memory')
+    .option('--yes', 'send rows, settings and, where a cluster lacks it, the model to the cluster without asking')
     .option('--report <folder>', 'write the report of a race folder again, and train nothing')
     .option('--under <limits...>', 'choose the best entry under limits: 1GB, 800MB, 10min, 30s')
     .option('--json', 'print the events of all runs and the result, one JSON object per line')
@@ -74,8 +80,10 @@ async function race(file: string | undefined, flags: RaceFlags, command: Command
 async function train(
   file: string,
   out: string,
-  { resume = false, force = false, json = false }: RaceFlags,
+  { resume = false, force = false, yes = false, json = false }: RaceFlags,
 ): Promise<void> {
+  const { race } = readRaceFile(file);
+  const isParallel = parallelRuns(race, block(race.run, 'engine')['backend'] === 'ray') > 1;
   const stop = new AbortController();
   const quit = new AbortController();
   goOnWithoutOutput();
@@ -91,11 +99,19 @@ async function train(
   }, COMMANDS_MS);
   try {
     await runRace({
-      ...{ file, out, resume, force, json, signal: stop.signal, quit: quit.signal },
-      onStart: ({ name, seed, number, of }) => printNote(`\n[${number}/${of}] ${name}, seed ${seed}`),
+      ...{ file, out, resume, force, yes, signal: stop.signal, quit: quit.signal },
+      // Displays of several runs would write over each other.
+      json: json || isParallel,
+      onStart: ({ name, seed, number, of }) => {
+        printNote(`${isParallel ? '' : '\n'}[${number}/${of}] ${name}, seed ${seed}`);
+      },
       onEvent: ({ name, seed, run }, event) => {
         if (json) printJson({ ...event, entry: { name, seed, run } });
         else if (event.type === 'failed') printNote(`${name}, seed ${seed} failed: ${event.message}`);
+        else if (isParallel) {
+          const text = progressText(event);
+          if (text !== null) printNote(`${name}, seed ${seed}: ${text}`);
+        }
       },
     });
   } catch (error) {
@@ -106,6 +122,24 @@ async function train(
   } finally {
     clearInterval(reading);
     settled();
+  }
+}
+
+/** A line for what is worth one among those of other runs; null: nothing. */
+function progressText(event: EngineEvent): string | null {
+  switch (event.type) {
+    case 'queued':
+      return queuedText(event);
+    case 'workers':
+      return workersText(event);
+    case 'evaluated':
+      return `step ${event.step}  validation loss ${figure(event.loss)}`;
+    case 'warned':
+      return `warning: ${event.message}`;
+    case 'completed':
+      return `${event.reason} after step ${event.step}`;
+    default:
+      return null;
   }
 }
 

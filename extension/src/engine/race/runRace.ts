@@ -1,10 +1,11 @@
-// A race: each run as a process of its own, so that its peak memory is its own, one after the other. Called by the `race` command;
+// A race: each run as a process of its own, so that its peak memory is its own, one after the other or some at a time. Called by the `race` command;
 // prints nothing. What it knows of earlier runs it reads from the race folder, so that it can be ended and resumed at any time.
 import { endedBySignal } from '../../core/runs/endedBySignal.js';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CancelledError, CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
+import { parallelRuns, type RaceConfig } from '../../protocol/raceConfig.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { claimFile, freeHint, nameOfHolder } from '../../system/fileClaim.js';
 import { makePrivateFolder } from '../../system/makeFolder.js';
@@ -30,6 +31,8 @@ export interface RaceRequest extends Interruption {
   resume: boolean;
   /** Start runs even if their estimate exceeds the available memory. */
   force: boolean;
+  /** The runs may be sent to the cluster that they name. */
+  yes: boolean;
   /** Report events instead of showing what `train` shows. */
   json: boolean;
   /** Before each run that begins or is continued. */
@@ -65,19 +68,53 @@ export async function runRace(request: RaceRequest): Promise<void> {
     const { config } = entries[0]!;
     const suites = await suitesOf(config);
     await answerSuites(out, 'base', config, suites, request);
-    for (const [i, entry] of entries.entries()) {
-      if (signal.aborted) throw new CancelledError();
+    // Answers are made on this machine, for one run at a time, also while others train.
+    let answered = Promise.resolve();
+    const takeTurn = async (entry: PlannedEntry, i: number) => {
       const { status, run } = figuresOf(out, entry);
       if (status === 'running') throw new InputError('a process is training in this run folder', { file: run });
       if (status !== 'finished' && status !== 'failed')
         await runEntry(entry, { ...entry, run, number: i + 1, of: entries.length }, request);
-      if (figuresOf(out, entry).status === 'finished') await answerSuites(run, 'result', entry.config, suites, request);
-    }
+      answered = answered.then(async () => {
+        if (figuresOf(out, entry).status === 'finished')
+          await answerSuites(run, 'result', entry.config, suites, request);
+      });
+      await answered;
+    };
+    await inParallel(entries, parallelOf(read.race, entries), takeTurn, signal);
     if (signal.aborted) throw new CancelledError();
   } finally {
     release();
     if (isNew && !existsSync(raceFile(out))) rmSync(isOwn ? out : cacheFolder(out), { recursive: true, force: true });
   }
+}
+
+function parallelOf(race: RaceConfig, [first]: readonly PlannedEntry[]): number {
+  return parallelRuns(race, first!.config.engine.backend === 'ray');
+}
+
+/**
+ * Works on `limit` items at a time, in order; after an error or an interruption it begins no other.
+ * @throws CancelledError if it was interrupted with items left; the first error, once those that were begun have ended
+ */
+async function inParallel<T>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T, index: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const failures: unknown[] = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length && failures.length === 0) {
+      if (signal.aborted) throw new CancelledError();
+      const index = next++;
+      await work(items[index]!, index);
+    }
+  };
+  const fail = (error: unknown) => void failures.push(error);
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, () => worker().catch(fail)));
+  if (failures.length > 0) throw failures.find(error => !(error instanceof CancelledError)) ?? failures[0];
 }
 
 /** @returns whether the race is a new one @throws InputError if the folder has another one, or none to resume */
@@ -145,13 +182,14 @@ const INPUT_NAMES: Record<keyof RaceInputs, string> = {
 };
 
 async function runEntry(entry: PlannedEntry, started: RaceEntryStart, request: RaceRequest): Promise<void> {
-  const { out, force, json, signal, quit, onStart, onEvent } = request;
+  const { out, force, yes, json, signal, quit, onStart, onEvent } = request;
   const { run } = started;
   const file = join(run, 'run.json');
   if (!existsSync(file)) writeJson(file, entry.config);
   onStart(started);
   const resume = [eventsFile(run), join(run, 'checkpoints')].some(existsSync);
-  const flags = [...(resume ? ['--resume'] : []), ...(force ? ['--force'] : []), ...(json ? ['--json'] : [])];
+  const asked = { '--resume': resume, '--force': force, '--yes': yes, '--json': json };
+  const flags = Object.entries(asked).flatMap(([flag, isAsked]) => (isAsked ? [flag] : []));
   let hasFailed = false;
   const listen = (event: EngineEvent) => {
     hasFailed ||= event.type === 'failed';

@@ -2,6 +2,7 @@
 // `tunewright evaluate --suite` in a process of its own, with its report kept in the folder of the run, or of the race for the base.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { wantedBackend } from '../../core/wantedBackend.js';
 import { evaluationReportSchema } from '../../protocol/answers.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { keptReport, RESULT, type Suite } from '../../system/keptReports.js';
@@ -49,10 +50,11 @@ function resultFlags(folder: string, config: RunConfig): string[] {
 }
 
 function engineFlags({ engine }: RunConfig): string[] {
-  const threads = engine.threads === null ? [] : ['--threads', String(engine.threads)];
+  // On a cluster, they are a worker's.
+  const threads = engine.threads === null || engine.backend === 'ray' ? [] : ['--threads', String(engine.threads)];
   return [
     '--backend',
-    engine.backend,
+    wantedBackend(engine),
     '--base-weights',
     engine.base_weights,
     '--precision',

@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { CancelledError } from '../../core/codedError.js';
 import type { MemoryParts } from '../../protocol/engineEvent.js';
+import type { RunConfig } from '../../protocol/runConfig.js';
 import type { EngineConfig, UsedWeights } from '../../protocol/engineConfig.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
 import type { DescribedBase } from '../estimate/describedBase.js';
@@ -45,7 +46,10 @@ export interface RunEstimate {
   /** null if the machine's speed isn't known. */
   speed: MachineSpeed | null;
   inferenceBytes: number;
-  availableBytes: number;
+  /** null for a run on a cluster. */
+  availableBytes: number | null;
+  /** Of a cluster; the estimates are then for one of them, with its part of a batch. null: this machine trains. */
+  workers: number | null;
 }
 
 export interface EstimateOptions {
@@ -66,19 +70,25 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
   const { reporter, offline, signal } = options;
   const { method, config } = run;
   const files = await findModelFiles(config.model, run.resolvePath('.'), reporter, !offline);
+  const workers = config.engine.backend === 'ray' ? config.engine.num_workers : null;
   const backend = await plannedBackend(config.engine);
-  const speed = backend.name === 'tensorflow' ? await options.speed(config.engine.threads) : null;
-  const { architecture, layouts, attached } = await describedRun(run, files, reporter, () =>
-    usableWeights(config.engine, {
-      ...config.engine,
-      backend,
-      ...{ method, reporter, speed: async () => speed },
-    }),
+  const speed = backend.name === 'tensorflow' && workers === null ? await options.speed(config.engine.threads) : null;
+  const { architecture, layouts, attached } = await describedRun(run, files, reporter, async () =>
+    workers === null
+      ? usableWeights(config.engine, {
+          ...config.engine,
+          backend,
+          ...{ method, reporter, speed: async () => speed },
+        })
+      : { base_weights: 'float32', precision: 'float32' },
   );
 
   const shape = runShape(config, attached);
-  const captured = isFull(backend) && config.engine.compile !== false;
-  const { steps, ...ofRows } = await countSteps(run, tokenizerOf(files), shape, attached.architecture.vocabSize);
+  // PyTorch frees what a step needs no more, as a captured graph does.
+  const captured = workers !== null || (isFull(backend) && config.engine.compile !== false);
+  const { steps, ...counted } = await countSteps(run, tokenizerOf(files), shape, attached.architecture.vocabSize);
+  // PyTorch holds no graphs.
+  const ofRows = workers === null ? counted : { ...counted, graphs: 1 };
   let done = 0;
   const next = async ({ peftType }: PeftMethod) => {
     await setImmediate();
@@ -86,9 +96,11 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
     reporter.progress('estimate', done++, peftMethods.length, peftType);
   };
   await next(method);
-  const own = estimateRun({ attached, layouts, captured, shape, ...ofRows });
+  const part = workerPart(config, workers);
+  const ownShape = workers === null ? shape : runShape(part, attached);
+  const own = estimateRun({ attached, layouts, captured, shape: ownShape, ...ofRows });
   const otherMethods = peftMethods.filter(other => other !== method);
-  const others = await compareMethods(otherMethods, { architecture, layouts }, config, { captured, ...ofRows }, next);
+  const others = await compareMethods(otherMethods, { architecture, layouts }, part, { captured, ...ofRows }, next);
   return {
     run,
     attached,
@@ -100,8 +112,16 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
     steps,
     speed,
     inferenceBytes: inferenceBytes({ architecture, layouts }, ofRows.sequenceLength),
-    availableBytes: Math.max(0, availableMemoryBytes() - reservedMemory().bytes),
+    availableBytes: workers === null ? Math.max(0, availableMemoryBytes() - reservedMemory().bytes) : null,
+    workers,
   };
+}
+
+/** The run with a worker's part of a batch. */
+function workerPart(config: RunConfig, workers: number | null): RunConfig {
+  if (workers === null) return config;
+  const { per_device_train_batch_size: rows } = config.training;
+  return { ...config, training: { ...config.training, per_device_train_batch_size: Math.ceil(rows / workers) } };
 }
 
 /** Closes the files. */
@@ -164,6 +184,7 @@ export function estimateJson(estimate: RunEstimate): Record<string, unknown> {
     program_bytes: PROGRAM_BYTES,
     inference_bytes: estimate.inferenceBytes,
     available_bytes: estimate.availableBytes,
+    workers: estimate.workers,
   };
 }
 

@@ -12,6 +12,8 @@ import type { EstimateAnswer } from '../../protocol/answers.js';
 import type { EngineService } from '../services.js';
 import type { ModelElement } from '../views/modelsTree.js';
 import { pullableModel } from '../engineProcess/engineAnswers.js';
+import { atChosenPlace } from '../clusters/choosePlace.js';
+import type { Clusters } from '../clusters/clusters.js';
 import { registerGuarded } from './guarded.js';
 import { pickRun } from './pickRun.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
@@ -25,15 +27,19 @@ import { showInformationMessage, showQuickPick, showWarningMessage, withProgress
 export function registerFineTuneCommands(
   engine: EngineService,
   runs: FolderRunService,
+  clusters: Clusters,
   output: vscode.LogOutputChannel,
   drafter: RunDrafter,
   methods: KnownMethods,
 ): vscode.Disposable {
+  /** A new run, where the user chooses. */
+  const startAt: Start = async (config, title, folder) =>
+    start(await atChosenPlace(config, clusters, title), runs, folder);
   const fineTune = async (given: { model?: string; dataset?: string }) => {
     // Fails in Restricted Mode before the first question, not after the last.
     await engine.capabilities();
     const draft = await drafter.draft(given);
-    return draft && decide(draft, runs, methods.titleOf(draft.method.peft_type));
+    return draft && decide(draft, startAt, methods.titleOf(draft.method.peft_type));
   };
   return vscode.Disposable.from(
     registerGuarded(output, 'tunewright.fineTune', () => fineTune({})),
@@ -41,11 +47,12 @@ export function registerFineTuneCommands(
     registerGuarded(output, 'tunewright.fineTuneModel', element => fineTune({ model: (element as ModelElement)?.id })),
     registerGuarded(output, 'tunewright.trainFurther', async argument => {
       const run = await pickRun(runs, argument, 'Train Further', each => resultOf(each) !== null);
-      return run && trainFurther(run, drafter, runs);
+      return run && trainFurther(run, drafter, runs, startAt);
     }),
     registerGuarded(output, 'tunewright.startRunFile', async uri => {
       const file = await pickRunFile('Start Run from File', uri);
-      return file && start(await readRunDocument(file), runs, vscode.workspace.getWorkspaceFolder(file));
+      const folder = file && vscode.workspace.getWorkspaceFolder(file);
+      return file && startAt(await readRunDocument(file), 'Start Run from File', folder);
     }),
     registerGuarded(output, 'tunewright.estimate', async uri => {
       const file = await pickRunFile('Estimate Memory and Parameters', uri);
@@ -54,14 +61,17 @@ export function registerFineTuneCommands(
   );
 }
 
-async function decide(draft: ProposedRun, runs: FolderRunService, method: string): Promise<unknown> {
+/** @returns the run's folder @throws vscode.CancellationError */
+type Start = (config: object, title: string, folder?: vscode.WorkspaceFolder) => Promise<string>;
+
+async function decide(draft: ProposedRun, startAt: Start, method: string): Promise<unknown> {
   const begin = { icon: 'play', label: 'Start Fine-Tuning', detail: 'Starts training and opens the dashboard' };
   const edit = { icon: 'settings', label: 'Edit in Run Panel', detail: 'Opens a form with all options of the run' };
   const save = { icon: 'save', label: 'Save as Run File...', detail: 'Saves a .tune.json file to edit, share or keep' };
   const answer = await showQuickPick([begin, edit, save], {
     title: `Fine-Tune a Model (4/4): ${draft.name}, ${method} on ${draft.model}`,
   });
-  if (answer === begin) return start(draft, runs);
+  if (answer === begin) return startAt(draft, 'Fine-Tune a Model: Where to Run');
   if (answer === edit) return vscode.commands.executeCommand('tunewright.editDraftInPanel', draft);
   return answer === save ? saveRunFile(draft, draft) : undefined;
 }
@@ -74,7 +84,12 @@ async function start(config: object, runs: FolderRunService, folder?: vscode.Wor
 }
 
 /** A new run that starts from the run's result, on a dataset of the user's choice. */
-async function trainFurther(run: FolderRun, drafter: RunDrafter, runs: FolderRunService): Promise<string | undefined> {
+async function trainFurther(
+  run: FolderRun,
+  drafter: RunDrafter,
+  runs: FolderRunService,
+  startAt: Start,
+): Promise<string | undefined> {
   const result = resultOf(run);
   const train = result && (await drafter.pickDataset(`Train ${run.name} Further: Dataset`));
   if (!train) return undefined;
@@ -86,7 +101,7 @@ async function trainFurther(run: FolderRun, drafter: RunDrafter, runs: FolderRun
   // Another dataset may have another format; length and labels are handled as before.
   const { format: _, columns: __, validation, ...reading } = runFile.dataset;
   const held = typeof validation === 'number' ? { validation } : {};
-  return start({ ...runFile, dataset: { ...reading, ...held, train } }, runs);
+  return startAt({ ...runFile, dataset: { ...reading, ...held, train } }, `Train ${run.name} Further: Where to Run`);
 }
 
 function fileOf(uri: unknown): string | undefined {
@@ -146,7 +161,9 @@ async function showEstimate(engine: EngineService, file: vscode.Uri, methods: Kn
   const time = estimatedTime(estimate);
   const details = [
     `${count(run.trainable_parameters)} of ${count(run.total_parameters)} parameters are trained (${percent(run.trainable_parameters / run.total_parameters)}).`,
-    `A step takes about ${bytes(run.memory.total)} of memory; ${bytes(available)} is free on this machine.`,
+    available === null
+      ? `A step takes about ${bytes(run.memory.total)} of memory ${estimate.workers === 1 ? 'in its worker' : `in each of its ${estimate.workers} workers`} on the cluster.`
+      : `A step takes about ${bytes(run.memory.total)} of memory; ${bytes(available)} is free on this machine.`,
     ...(full && full !== run ? [`${methods.titleOf(full.peft_type)} would take ${bytes(full.memory.total)}.`] : []),
     ...(time ? [`${time}.`] : []),
   ];

@@ -6,12 +6,18 @@ import type { FolderRun } from '../runs/folderRun.js';
 import { runFolderFiles } from '../runs/runFolderFiles.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { EngineInputError } from '../services.js';
+import { chosenPlace } from '../clusters/choosePlace.js';
+import { addressOf, type Clusters } from '../clusters/clusters.js';
 import { registerGuarded } from './guarded.js';
 import { pickRun, pickRuns, runOf } from './pickRun.js';
 import { reveal } from './reveal.js';
 import { showErrorMessage, showQuickPick, showWarningMessage } from '../window.js';
 
-export function registerRunCommands(runs: FolderRunService, output: vscode.LogOutputChannel): vscode.Disposable {
+export function registerRunCommands(
+  runs: FolderRunService,
+  clusters: Clusters,
+  output: vscode.LogOutputChannel,
+): vscode.Disposable {
   const command = (
     id: string,
     title: string,
@@ -38,7 +44,7 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
       'tunewright.resumeRun',
       'Resume Run',
       run => run.resumable || run.phase === 'paused',
-      (run, selected) => resume(runs, [run, ...others(run, selected)]),
+      (run, selected) => resume(runs, clusters, [run, ...others(run, selected)]),
     ),
     command(
       'tunewright.startRunAgain',
@@ -93,11 +99,12 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
   );
 }
 
-/** Ends the pause of a paused run; any other continues from its last checkpoint. */
-async function resume(runs: FolderRunService, chosen: readonly FolderRun[]): Promise<void> {
+/** Ends the pause of a paused run; a detached one is followed again; any other continues from its last checkpoint. */
+async function resume(runs: FolderRunService, clusters: Clusters, chosen: readonly FolderRun[]): Promise<void> {
   for (const run of chosen)
     if (run.phase === 'paused') run.send({ type: 'resume' });
-    else if (run.resumable) await runs.resume(run);
+    else if (run.phase === 'detached') await runs.followJob(run);
+    else if (run.resumable) await runs.resume(run, await chosenPlace(run.config, clusters, `Resume ${run.name}`));
     else if (chosen.length === 1)
       throw new EngineInputError({
         code: 'bad_input',
@@ -162,13 +169,16 @@ async function showFailure(run: FolderRun): Promise<void> {
   const edit = 'Edit in Run Panel';
   const show = 'Open Dashboard';
   const anyway = 'Start Anyway';
+  const login = 'Set Cluster Token...';
   const answer = await showErrorMessage(
     `${run.name}: ${message}`,
     ...(run.refusedForMemory ? [anyway] : []),
+    ...(run.wantsLogin ? [login] : []),
     edit,
     show,
   );
   if (answer === anyway) await vscode.commands.executeCommand('tunewright.startRunAnyway', run.folder);
+  if (answer === login) await vscode.commands.executeCommand('tunewright.setClusterToken', addressOf(run.config));
   if (answer === show) await openDashboard([run]);
   if (answer === edit) await vscode.commands.executeCommand('tunewright.openRunFileInPanel', runFileOf(run));
 }

@@ -29,7 +29,9 @@ export interface ChainLink {
 export function linkToContinue<T extends ChainLink>(chain: readonly T[], content: string): T | null {
   const [latest] = chain;
   if (!latest?.continues || latest.phase === 'stopped') return null;
-  if (chain.some(link => link.alive || link.content === content)) return null;
+  // A detached one goes on, too, and ends once it is followed again.
+  const goesOn = ({ alive, phase }: T) => alive || phase === 'detached';
+  if (chain.some(link => goesOn(link) || link.content === content)) return null;
   return chain.find(link => link.phase === 'completed' && link.content !== null) ?? null;
 }
 
@@ -102,7 +104,7 @@ export class ContinuedRuns {
     const chains = new Map<string, (ChainLink & { run: Run })[]>();
     for (const run of runs.runs().filter(each => trainingFile(each) === path)) {
       const { alive } = run;
-      const phase = runPhase(run.glance(), alive);
+      const phase = runPhase(run.glance(), alive, run.detached);
       const link = { run, alive, phase, content: trainedContent(run), continues: continues(run) };
       const name = chainName(run.name);
       chains.set(name, [...(chains.get(name) ?? []), link]);

@@ -55,7 +55,7 @@ export class RaceReader {
     const suites = block(block(race ?? {}, 'run'), 'dataset')['suites'];
     const asked = Array.isArray(suites) ? suites.map(String) : [];
     const folders: Record<string, FolderFigures> = {};
-    let progress: RaceSnapshot['progress'] = null;
+    const progress: RaceSnapshot['progress'] = [];
     for (const name of stored ? namesIn(join(folder!, 'runs')) : []) {
       const path = join(folder!, 'runs', name);
       const config = objectIn(runFolderFiles(path).run);
@@ -70,12 +70,12 @@ export class RaceReader {
         score: state.completed && !alive ? scoreIn(path, asked) : null,
       });
       if (alive)
-        progress = {
+        progress.push({
           folder: `runs/${name}`,
           step: currentStep(state),
           totalSteps: state.started?.total_steps ?? 0,
           secondsLeft: secondsLeft(state),
-        };
+        });
     }
     return { race, run, folders, progress, baseScore: stored ? scoreIn(folder!, asked) : null };
   }

@@ -1,13 +1,14 @@
 // The editor tabs of races: opens one for a race file or a race folder, restores it after a reload of the window, and starts, continues
 // and stops races. What a tab shows is up to raceSession.ts; a hidden one keeps no content, and its page requests it again.
 import { existsSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import { block } from '../../core/runs/runFileKeys.js';
 import type { RaceSteering } from '../../protocol/raceMessages.js';
 import { holderOf } from '../../system/fileClaim.js';
 import { activeFile } from '../activeFile.js';
 import { keptRace } from '../keptValues.js';
+import { isOnCluster, type Clusters } from '../clusters/clusters.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import { openAtLine } from '../runFiles/openAt.js';
@@ -15,7 +16,7 @@ import { readJson } from '../runs/runFolderFiles.js';
 import { latestFolder, nameInFolder, runFolderName } from '../runs/runsFolders.js';
 import { deviceOf } from '../runs/runSettings.js';
 import { startInFolder } from '../runs/startProcess.js';
-import type { Device, HostServices } from '../services.js';
+import type { HostServices } from '../services.js';
 import { requireTrust, trusted } from '../trustedActions.js';
 import { tabIcon, webviewChannelOf } from '../webviews/webviewChannelOf.js';
 import { showQuickPick } from '../window.js';
@@ -24,8 +25,12 @@ import { RaceSession } from './raceSession.js';
 
 const VIEW_TYPE = 'tunewright.race';
 
-export function registerRaceTabs(services: HostServices, engine: CommandLineEngine): vscode.Disposable {
-  const tabs = new RaceTabs(services, engine);
+export function registerRaceTabs(
+  services: HostServices,
+  engine: CommandLineEngine,
+  clusters: Clusters,
+): vscode.Disposable {
+  const tabs = new RaceTabs(services, engine, clusters);
   const { output } = services;
   return vscode.Disposable.from(
     tabs,
@@ -49,6 +54,7 @@ class RaceTabs implements vscode.Disposable {
   constructor(
     private readonly services: HostServices,
     private readonly engine: CommandLineEngine,
+    private readonly clusters: Clusters,
   ) {}
 
   open(source: RaceSource): void {
@@ -108,18 +114,34 @@ class RaceTabs implements vscode.Disposable {
     const out = steering === 'start' ? newFolder(file!) : folder!;
     const own = file !== null && existsSync(file) ? file : raceFolderFiles(out).race;
     const program = await this.engine.program();
-    if (!(await this.engine.ensureInstalled(deviceOfRace(own)))) throw new vscode.CancellationError();
+    const run = runOf(own);
+    const { flags, env } = await this.clusters.sending(run);
+    if (needsInstallation(run) && !(await this.engine.ensureInstalled(deviceOf(run))))
+      throw new vscode.CancellationError();
     trusted.makeFolder(out);
     const isBegun = existsSync(raceFolderFiles(out).race);
-    await startInFolder(program, 'race', own, out, isBegun ? ['--resume'] : [], code =>
+    const withSecrets = { ...program, env: { ...program.env, ...env } };
+    const all = [...(isBegun ? ['--resume'] : []), ...flags];
+    await startInFolder(withSecrets, 'race', own, out, all, code =>
       this.services.output.info(`The race in ${out} ended with code ${code}`),
     );
     return out;
   }
 }
 
-function deviceOfRace(raceFile: string): Device {
-  return deviceOf(block((readJson(raceFile) ?? {}) as Record<string, unknown>, 'run'));
+/** The run that a race file varies; empty if it can't be read. */
+function runOf(raceFile: string): Record<string, unknown> {
+  const race = (readJson(raceFile) ?? {}) as Record<string, unknown>;
+  const { run } = race;
+  const named = typeof run === 'string' ? readJson(resolve(dirname(raceFile), run)) : null;
+  return block(typeof named === 'object' && named !== null ? { run: named } : race, 'run');
+}
+
+/** On a cluster, PyTorch trains; only the answers to suites are made here. */
+function needsInstallation(run: Record<string, unknown>): boolean {
+  const { suites } = block(run, 'dataset');
+  if (isOnCluster(run)) return Array.isArray(suites) && suites.length > 0;
+  return true;
 }
 
 /** Next to the race file, as the command line has them. */

@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { describeError } from '../../core/codedError.js';
-import { isRefusedForMemory, runFailure } from '../../core/runs/runFailure.js';
+import { isRefusedForMemory, runFailure, wantsClusterLogin } from '../../core/runs/runFailure.js';
 import { initialRunState, reduceRun, type RunState } from '../../core/runs/runState.js';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
@@ -16,6 +16,7 @@ import type { Run } from '../services.js';
 import { trusted } from '../trustedActions.js';
 import {
   fileSize,
+  hasOpenJob,
   lastCheckpointStep,
   readEventChunk,
   readEventEnds,
@@ -82,11 +83,17 @@ export class FolderRun implements Run {
   }
 
   get phase(): RunPhase {
-    return runPhase(this.glance(), this.alive);
+    return runPhase(this.glance(), this.alive, this.detached);
   }
 
   get resumable(): boolean {
-    return this.resumeStep() !== null;
+    return this.resumeStep() !== null || this.detached;
+  }
+
+  get detached(): boolean {
+    if (this.alive) return false;
+    const { status } = this.glance();
+    return status !== 'completed' && status !== 'stopped' && hasOpenJob(this.folder);
   }
 
   resumeStep(): number | null {
@@ -129,6 +136,10 @@ export class FolderRun implements Run {
     return !this.alive && isRefusedForMemory(this.glance());
   }
 
+  get wantsLogin(): boolean {
+    return !this.alive && wantsClusterLogin(this.glance());
+  }
+
   /** The failure as text: from its `failed` event, else from the end of the engine's log. */
   failureText(): string | null {
     const failure = this.failure();
@@ -150,8 +161,9 @@ export class FolderRun implements Run {
 
   /** @throws UntrustedWorkspaceError */
   send(command: ControlCommand): void {
-    // The engine reads commands from the first step on; before that, it only reacts to a signal.
-    if (command.type === 'stop' && this.held && !this.glance().started) this.signal('SIGTERM');
+    // The engine reads commands from the first step on, or once the run waits on a cluster; before that, it only reacts to a signal.
+    const { started, queued } = this.glance();
+    if (command.type === 'stop' && this.held && !started && !queued) this.signal('SIGTERM');
     else trusted.appendLine(this.files.commands, JSON.stringify(command));
   }
 

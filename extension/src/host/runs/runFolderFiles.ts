@@ -18,6 +18,8 @@ export const runFolderFiles = (folder: string) => ({
   /** Standard output and error of the engine. */
   log: join(folder, 'engine.log'),
   checkpoints: join(folder, 'checkpoints'),
+  /** Of a run on a cluster: its job. */
+  job: join(folder, 'ray.json'),
 });
 
 const NEWLINE = 0x0a;
@@ -140,6 +142,12 @@ export function checkpointSteps(folder: string): number[] {
 /** Step of the latest checkpoint that the engine would resume from; null if there is none. */
 export function lastCheckpointStep(folder: string): number | null {
   return checkpointSteps(folder).at(-1) ?? null;
+}
+
+/** Whether a job on a cluster, or one that was to be sent, has not been followed to its end. */
+export function hasOpenJob(folder: string): boolean {
+  const job = readJson(runFolderFiles(folder).job);
+  return typeof job === 'object' && job !== null && 'ended' in job && job.ended === false;
 }
 
 /** Null for a file that is missing, isn't JSON or can't be read. */

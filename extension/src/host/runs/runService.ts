@@ -8,6 +8,7 @@ import { endedBySignal } from '../../core/runs/endedBySignal.js';
 import { oomKills, oomKillsSince } from '../../system/oomKills.js';
 import type { EngineProgram } from '../engineProcess/engineProgram.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
+import { isOnCluster, type Clusters, type Sending } from '../clusters/clusters.js';
 import { pullableModel } from '../engineProcess/engineAnswers.js';
 import { EngineFailure, type Run, type RunService } from '../services.js';
 import { trusted } from '../trustedActions.js';
@@ -15,7 +16,7 @@ import { FolderRun } from './folderRun.js';
 import { runFolderName, runsFolderOf, runsFolders } from './runsFolders.js';
 import { runFolderFiles } from './runFolderFiles.js';
 import { deviceOf } from './runSettings.js';
-import { type StartFlags, startInFolder } from './startProcess.js';
+import { startInFolder } from './startProcess.js';
 
 /** How often running runs are refreshed. Polling is needed anyway, to notice a process that was killed. */
 const FOLLOW_MS = 400;
@@ -65,6 +66,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     private readonly context: vscode.ExtensionContext,
     private readonly engine: CommandLineEngine,
     private readonly output: vscode.LogOutputChannel,
+    private readonly clusters: Clusters,
   ) {
     this.heartbeat = setInterval(
       () => [...this.alive(), ...this.unlisted.values()].forEach(run => run.refresh()),
@@ -103,6 +105,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
 
   async start(config: object, folder?: vscode.WorkspaceFolder): Promise<Run> {
     const program = await this.engine.program();
+    const sending = await this.clusters.sending(config);
     await this.requireEngine(config);
     await this.requireModel(config);
     const home = runsFolderOf(folder ?? vscode.workspace.workspaceFolders?.[0], this.context);
@@ -113,19 +116,29 @@ export class FolderRunService implements RunService, vscode.Disposable {
     );
     trusted.makeFolder(path);
     trusted.writeText(runFolderFiles(path).run, `${JSON.stringify(config, null, 2)}\n`);
-    const run = await this.train(program, path, []);
+    const run = await this.train(program, path, [], sending);
     this.output.info(`Started ${path}`);
     this.started.fire();
     return run;
   }
 
-  resume(run: Run): Promise<void> {
-    return this.goOn(run, ['--resume']);
+  async resume(run: Run, on?: string): Promise<void> {
+    const { clusters } = this;
+    await this.goOn(
+      run,
+      ['--resume'],
+      run.detached && on === undefined ? 'follow' : await clusters.sending(run.config, on),
+    );
   }
 
-  startAnyway(run: Run): Promise<void> {
+  /** Goes on following the job of a detached run, without a question. */
+  followJob(run: Run): Promise<void> {
+    return this.goOn(run, ['--resume'], 'follow');
+  }
+
+  async startAnyway(run: Run): Promise<void> {
     // From its last checkpoint, or from the beginning if it has none.
-    return this.goOn(run, ['--resume', '--force']);
+    await this.goOn(run, ['--resume', '--force'], await this.clusters.sending(run.config));
   }
 
   async delete(run: Run): Promise<void> {
@@ -227,18 +240,28 @@ export class FolderRunService implements RunService, vscode.Disposable {
     return run;
   }
 
-  private async goOn(run: Run, flags: StartFlags): Promise<void> {
+  private async goOn(run: Run, flags: readonly string[], how: Sending | 'follow'): Promise<void> {
     const program = await this.engine.program();
-    await this.requireEngine(run.config);
-    await this.train(program, run.folder, flags);
+    const sending = how === 'follow' ? await this.clusters.following(run.config) : how;
+    const place = sending.flags.indexOf('--on');
+    if (place < 0) await this.requireEngine(run.config);
+    else if (sending.flags[place + 1] === 'here') await this.requireEngine({});
+    await this.train(program, run.folder, flags, sending);
     this.output.info(`Resumed ${run.folder}`);
     this.started.fire();
   }
 
-  private async train(program: EngineProgram, folder: string, flags: StartFlags): Promise<FolderRun> {
+  private async train(
+    program: EngineProgram,
+    folder: string,
+    flags: readonly string[],
+    sending: Sending,
+  ): Promise<FolderRun> {
     const { run } = runFolderFiles(folder);
     const oomKillsBefore = oomKills();
-    const child = await startInFolder(program, 'train', run, folder, flags, (code, signal) => {
+    const withSecrets = { ...program, env: { ...program.env, ...sending.env } };
+    const all = [...flags, ...sending.flags];
+    const child = await startInFolder(withSecrets, 'train', run, folder, all, (code, signal) => {
       if (signal) this.recordDeath(folder, signal, oomKillsSince(oomKillsBefore));
       this.onExit(folder, code ?? signal);
     });
@@ -248,6 +271,8 @@ export class FolderRunService implements RunService, vscode.Disposable {
 
   /** @throws vscode.CancellationError if the user cancels the installation */
   private async requireEngine(config: object): Promise<void> {
+    // A cluster trains with PyTorch.
+    if (isOnCluster(config)) return;
     if (!(await this.engine.ensureInstalled(deviceOf(config)))) throw new vscode.CancellationError();
   }
 

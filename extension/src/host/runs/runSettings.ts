@@ -10,6 +10,8 @@ const deviceSchema = engineConfigSchema.pick({ backend: true, adapter: true }).s
 export function settingsOfRun({ config, folder }: Pick<Run, 'config' | 'folder'>): SessionSettings | null {
   const { model } = config as { model?: unknown };
   const { base_weights, precision, backend, adapter, threads } = block(config as Record<string, unknown>, 'engine');
+  // A cluster only trains: its settings say nothing of this machine.
+  if (backend === 'ray') return sessionOptionsSchema.safeParse({ model, folder }).data ?? null;
   const settings = { model, folder, base_weights, precision, backend, adapter, threads };
   return sessionOptionsSchema.safeParse(settings).data ?? null;
 }

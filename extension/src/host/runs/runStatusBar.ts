@@ -1,7 +1,7 @@
 // Shows step, loss and remaining time of the running run in the status bar; hidden while none is running.
 import * as vscode from 'vscode';
 import { deviceText } from '../../core/deviceText.js';
-import { currentStep, secondsLeft } from '../../core/runs/runState.js';
+import { currentStep, queuedText, secondsLeft } from '../../core/runs/runState.js';
 import { roughDuration, runFigure, shortFigure } from '../../core/runs/runStatus.js';
 import { count } from '../../core/units.js';
 import { iconText } from '../window.js';
@@ -29,12 +29,14 @@ export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable 
 }
 
 function textOf(run: FolderRun): string {
-  const icon = { starting: 'loading~spin', paused: 'debug-pause' }[run.phase as string] ?? 'sync~spin';
+  const icon =
+    { starting: 'loading~spin', paused: 'debug-pause', queued: 'clockface' }[run.phase as string] ?? 'sync~spin';
   return iconText(icon, `${run.name}: ${wordsOf(run)}`);
 }
 
 function wordsOf(run: FolderRun): string {
   const state = run.glance();
+  if (run.phase === 'queued' && state.queued) return uncapitalized(queuedText(state.queued));
   if (run.phase === 'starting' || !state.started) return 'starting';
   const loss = runFigure(state);
   const left = run.phase === 'paused' ? null : secondsLeft(state);
@@ -46,4 +48,8 @@ function wordsOf(run: FolderRun): string {
   ]
     .filter(Boolean)
     .join(', ');
+}
+
+function uncapitalized(text: string): string {
+  return text[0]!.toLowerCase() + text.slice(1);
 }

@@ -8,8 +8,6 @@ import { EngineFailure } from '../services.js';
 import { trusted } from '../trustedActions.js';
 import { runFolderFiles } from './runFolderFiles.js';
 
-export type StartFlags = readonly ('--resume' | '--force')[];
-
 /**
  * Resolves with the process once it has started; calls `onExit` if it ends while this window is open.
  * @throws EngineFailure if it can't be started, UntrustedWorkspaceError
@@ -19,7 +17,7 @@ export async function startInFolder(
   subcommand: 'train' | 'race',
   file: string,
   folder: string,
-  flags: StartFlags,
+  flags: readonly string[],
   onExit: (code: number | null, signal: NodeJS.Signals | null) => void,
 ): Promise<ChildProcess> {
   const { descriptor: log } = trusted.openLog(runFolderFiles(folder).log);

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { deviceText } from '../../core/deviceText.js';
 import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctions, distinctionText, type Distinction } from '../../core/runs/runLabels.js';
-import { currentStep } from '../../core/runs/runState.js';
+import { currentStep, queuedText, workersText, type RunState } from '../../core/runs/runState.js';
 import {
   longFigure,
   PHASE_LABELS,
@@ -183,6 +183,8 @@ export const PHASE_ICONS: Record<RunPhase, { icon: string; color?: string }> = {
   stopped: { icon: 'debug-stop' },
   failed: { icon: 'error', color: 'charts.red' },
   interrupted: { icon: 'debug-disconnect', color: 'charts.yellow' },
+  queued: { icon: 'clockface', color: 'charts.yellow' },
+  detached: { icon: 'debug-disconnect', color: 'charts.blue' },
 };
 
 function groupItem({ key, title, detail, runs }: RunGroup<FolderRun>): vscode.TreeItem {
@@ -202,12 +204,19 @@ function describe(run: FolderRun, isOutdated: boolean, method: string, distincti
     distinction ? distinctionText(distinction) : '',
     isOutdated ? 'outdated' : '',
     run.alive && state.started ? `${count(currentStep(state))}/${count(state.started.total_steps)}` : '',
-    loss === null ? PHASE_LABELS[run.phase] : shortFigure(loss),
+    phaseText(run, state),
+    loss === null ? '' : shortFigure(loss),
     state.started && state.firstTime ? duration(runSeconds(state)) : '',
     method,
   ]
     .filter(Boolean)
     .join(' · ');
+}
+
+/** Said in words where no figure says it. */
+function phaseText(run: FolderRun, state: RunState): string {
+  if (run.phase === 'queued' && state.queued) return queuedText(state.queued);
+  return runFigure(state) === null || run.phase === 'detached' ? PHASE_LABELS[run.phase] : '';
 }
 
 /** Words for the `when` clauses of menus. */
@@ -236,6 +245,8 @@ function tooltip(run: FolderRun, isOutdated: boolean, method: string): vscode.Ma
   line(`Started ${new Date(run.startedMs).toLocaleString('en-GB')}`);
   const loss = runFigure(state);
   if (loss) line(capitalized(longFigure(loss)));
+  if (state.workers && run.alive) line(workersText(state.workers));
+  if (run.phase === 'detached') line('Its job goes on on the cluster, and nothing follows it here. Resume follows it.');
   const problem = run.failureText();
   if (problem) line(problem);
   if (isOutdated) line('The dataset has changed since this run was trained on it.');

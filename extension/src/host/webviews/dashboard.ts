@@ -8,6 +8,8 @@ import type { SuiteResults } from '../../protocol/answers.js';
 import type { RunAction, Savings } from '../../protocol/dashboardMessages.js';
 import type { RowOrder } from '../../protocol/rowLosses.js';
 import { keptFolders } from '../keptValues.js';
+import { chosenPlace } from '../clusters/choosePlace.js';
+import { addressOf, type Clusters } from '../clusters/clusters.js';
 import { guarded } from '../commands/guarded.js';
 import { reveal } from '../commands/reveal.js';
 import { openAtKey, openAtLine } from '../runFiles/openAt.js';
@@ -48,10 +50,11 @@ const COMMANDS: Partial<Record<RunAction, string>> = {
 export function registerDashboard(
   services: HostServices,
   methods: KnownMethods,
+  clusters: Pick<Clusters, 'named' | 'priceOf'>,
   onDidAnswerSuite: vscode.Event<void>,
   onDidExport: vscode.Event<void>,
 ): vscode.Disposable {
-  const dashboards = new Dashboards(services, methods, onDidAnswerSuite, onDidExport);
+  const dashboards = new Dashboards(services, methods, clusters, onDidAnswerSuite, onDidExport);
   return vscode.Disposable.from(
     dashboards,
     // Arguments: one or more run folders; the first is shown in full, the others are overlaid in its charts. And how to list its rows.
@@ -73,6 +76,7 @@ class Dashboards implements vscode.Disposable {
   constructor(
     private readonly services: HostServices,
     private readonly methods: KnownMethods,
+    private readonly clusters: Pick<Clusters, 'named' | 'priceOf'>,
     private readonly onDidAnswerSuite: vscode.Event<void>,
     private readonly onDidExport: vscode.Event<void>,
   ) {}
@@ -100,9 +104,15 @@ class Dashboards implements vscode.Disposable {
     show(folders);
     const session = new DashboardSession({
       channel: webviewChannelOf(panel.webview, { name: 'dashboard', title: 'Dashboard' }, this.services),
-      runs,
+      runs: {
+        runs: () => runs.runs(),
+        get: folder => runs.get(folder),
+        onDidChange: runs.onDidChange,
+        resume: run => this.resume(run),
+      },
       folders,
       onFoldersChanged: show,
+      pricePerHour: run => this.clusters.priceOf(run.config),
       methodTitle: peftType => this.methods.titleOf(peftType),
       resultOf: run => (resultOf(run) === null ? null : this.methods.usesOf(peftTypeOf(run.config))),
       savings: run => this.savings(run),
@@ -137,6 +147,16 @@ class Dashboards implements vscode.Disposable {
     });
     stepDone('watch');
     output.debug(`Dashboard on ${folders.join(', ')}`);
+  }
+
+  /** Where the user chooses, unless its job goes on. */
+  private async resume(run: Run): Promise<void> {
+    try {
+      const on = run.detached ? undefined : await chosenPlace(run.config, this.clusters, `Resume ${run.name}`);
+      await this.services.runs.resume(run, on);
+    } catch (error) {
+      if (!(error instanceof vscode.CancellationError)) throw error;
+    }
   }
 
   dispose(): void {
@@ -193,6 +213,8 @@ function withExcluded(config: object, exclude: string): object {
 async function act(run: Run, action: RunAction): Promise<void> {
   const command = COMMANDS[action];
   if (command) return void (await vscode.commands.executeCommand(`tunewright.${command}`, run.folder));
+  if (action === 'setClusterToken')
+    return void (await vscode.commands.executeCommand('tunewright.setClusterToken', addressOf(run.config)));
   const runFile = runFolderFiles(run.folder).run;
   const { file, line, key } = run.failure() ?? { file: null, line: null, key: null };
   if (action === 'editInPanel')

@@ -42,6 +42,8 @@ export interface DashboardSessionOptions {
   folders: readonly string[];
   onFoldersChanged(folders: readonly string[]): void;
   methodTitle(peftType: string): string;
+  /** Of the cluster on which it is trained; null if it isn't known. */
+  pricePerHour(run: Run): number | null;
   /** What can be done with the run's result; null while there is none. */
   resultOf(run: Run): RunResult | null;
   /** Memory compared with full fine-tuning; null if it can't be estimated. */
@@ -204,7 +206,7 @@ export class DashboardSession {
       folder: run.folder,
       name: run.name,
       label: distinctName(run, this.distinctions),
-      status: runPhase(whole, run.alive),
+      status: runPhase(whole, run.alive, run.detached),
       generation,
       numSteps: steps.length,
       numEvaluations: evaluations.length,
@@ -217,6 +219,11 @@ export class DashboardSession {
       method: this.options.methodTitle(started?.peft_type ?? peftTypeOf(run.config)),
       metrics: [...whole.metrics],
       started,
+      queued: whole.queued,
+      workers: whole.workers,
+      workerFigures: whole.workerFigures,
+      restarts: [...state.restarts],
+      pricePerHour: this.options.pricePerHour(run),
       completed,
       failure: run.failure(),
       resumeStep: run.resumeStep(),

@@ -686,7 +686,7 @@ export class PlaygroundSession<D = vscode.Uri> {
 
   private trainingOf(run: Run, column: string): Training {
     const state = run.glance();
-    const phase = runPhase(state, run.alive);
+    const phase = runPhase(state, run.alive, run.detached);
     const step = currentStep(state);
     const total = state.started?.total_steps ?? 0;
     const loss = runFigure(state);

@@ -42,6 +42,8 @@ import { askModelId, proposal, type RunDrafter } from '../commands/runDraft.js';
 import type { DatasetParts } from '../datasets/register.js';
 import { modelFactsOf, problemOf } from '../engineProcess/engineAnswers.js';
 import { EMBEDDED_MODEL, type MachineModel } from '../engineProcess/machineModels.js';
+import type { Clusters } from '../clusters/clusters.js';
+import { askAddress } from '../commands/clusterCommands.js';
 import { compareMethods } from '../races/compareMethods.js';
 import { racesOn } from '../races/measuredRaces.js';
 import { openAtLine } from '../runFiles/openAt.js';
@@ -65,6 +67,7 @@ export interface RunPanelSources {
   models: WorkspaceModels;
   datasets: Pick<DatasetParts, 'found' | 'trainingData' | 'reading'>;
   drafter: RunDrafter;
+  clusters: Pick<Clusters, 'named'>;
 }
 
 export function registerRunPanel(services: HostServices, sources: RunPanelSources): vscode.Disposable {
@@ -115,6 +118,9 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     this.subscriptions = [
       sources.datasets.found.onDidChange(() => this.sendChoicesSoon()),
       sources.models.onDidChange(() => this.listModelsSoon()),
+      vscode.workspace.onDidChangeConfiguration(event => {
+        if (event.affectsConfiguration('tunewright.clusters')) this.sendChoicesSoon();
+      }),
       reports,
       reports.onDidCreate(() => this.channel?.notify(racesChanged, undefined)),
       reports.onDidChange(() => this.channel?.notify(racesChanged, undefined)),
@@ -264,6 +270,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
         ...datasets.sort((a, b) => (a.label < b.label ? -1 : 1)),
         ...bundled.map(path => ({ path, label: basename(path), group: 'example' })),
       ],
+      clusters: this.sources.clusters.named(),
     };
   }
 
@@ -378,9 +385,10 @@ function begun(run: Run): Promise<void> {
 }
 
 async function pickPath(what: Pickable): Promise<string | null> {
+  if (what === 'cluster') return (await askAddress('Ray Cluster')) ?? null;
   if (what === 'model_id') return (await askModelId())?.trim() || null;
   const folders = what === 'model_folder' || what === 'adapter';
-  const titles: Record<Exclude<Pickable, 'model_id'>, string> = {
+  const titles: Record<Exclude<Pickable, 'model_id' | 'cluster'>, string> = {
     model_folder: 'Choose a Model Folder',
     model_file: 'Choose a GGUF File',
     dataset: 'Choose a Dataset',

@@ -81,6 +81,9 @@ class FakeRun {
   /** The end of engine.log. */
   engineLog: string[] = [];
   checkpoint: number | null = null;
+  /** Whether its job on a cluster has not been followed to its end. */
+  job = false;
+  price: number | null = null;
   readonly sent: string[] = [];
   private readonly changed = emitter();
   private current: RunState = initialRunState;
@@ -90,6 +93,10 @@ class FakeRun {
     readonly folder: string,
     readonly name: string,
   ) {}
+
+  get detached(): boolean {
+    return this.job && !this.alive;
+  }
 
   get startedMs(): number {
     return Date.parse(this.current.firstTime ?? '2026-01-01T00:00:00Z');
@@ -108,7 +115,7 @@ class FakeRun {
   }
 
   failure(): RunFailure | null {
-    return runFailure(this.current, runPhase(this.current, this.alive), () => this.engineLog);
+    return runFailure(this.current, runPhase(this.current, this.alive, this.detached), () => this.engineLog);
   }
 
   take(events: readonly EngineEvent[]): void {
@@ -206,11 +213,16 @@ const fake = {
   },
   feedSynthetic: (folder: string, from: number, to: number) => runs.get(folder)!.take(syntheticSteps(from, to)),
   /** What the folder of an ended run has in addition to its events. */
-  setFolder(folder: string, content: { log?: string[]; checkpoint?: number; config?: object }): void {
+  setFolder(
+    folder: string,
+    content: { log?: string[]; checkpoint?: number; config?: object; job?: boolean; price?: number },
+  ): void {
     const run = runs.get(folder)!;
     run.engineLog = content.log ?? run.engineLog;
     run.checkpoint = content.checkpoint ?? run.checkpoint;
     run.config = { ...run.config, ...content.config };
+    run.job = content.job ?? run.job;
+    run.price = content.price ?? run.price;
     run.set(run.alive);
   },
   setAlive: (folder: string, alive: boolean) => runs.get(folder)!.set(alive),
@@ -232,6 +244,7 @@ const fake = {
       },
       onFoldersChanged: folders => log.push({ folders }),
       resultOf: run => (run.state().completed ?? null) && { mergeable: run.name !== 'pirate-prompt' },
+      pricePerHour: run => (run as unknown as FakeRun).price,
       methodTitle: peftType => (peftType === 'LORA' ? 'LoRA' : peftType),
       certificates: run => certificatesOf.get(run.name) ?? [],
       useExport: (path, act) => log.push({ act, path }),

@@ -31,6 +31,7 @@ test('a failed event says what, where and what to change', () => {
     line: null,
     key: 'method.r',
     refusedForMemory: false,
+    wantsLogin: false,
     log: ['last line'],
   });
 });
@@ -59,4 +60,12 @@ test('without one, what the log ends with as an error is the failure', () => {
 test('without one, the failure says how far the run came', () => {
   expect(runFailure(state(upTo(15)), 'interrupted', log)?.message).toMatch(/ended after step 15 without a message/);
   expect(runFailure(initialRunState, 'failed', log)?.message).toMatch(/before the first step/);
+});
+
+test('a cluster that wants a login is recognized', () => {
+  const failed: EngineEvent = {
+    ...{ type: 'failed', seq: 0, time: '2026-01-01T00:00:00.000Z', step: 0, last_checkpoint: null },
+    ...{ code: 'server_failed', message: '401', hint: 'The cluster wants a login: set RAY_AUTH_TOKEN.' },
+  };
+  expect(runFailure(state([failed]), 'failed', log)).toMatchObject({ wantsLogin: true });
 });

@@ -6,6 +6,7 @@ import {
   secondsLeft,
   type RunState,
 } from '../../../../extension/src/core/runs/runState.js';
+import { isRefusedForMemory } from '../../../../extension/src/core/runs/runFailure.js';
 import type { EngineEvent, EngineEventBody } from '../../../../extension/src/protocol/engineEvent.js';
 
 const memory = { weights: 1, gradients: 1, optimizer: 1, activations: 1, temporary: 1, total: 5 };
@@ -203,5 +204,45 @@ describe('reduceRun', () => {
     expect(state.steps.length).toBe(100_000);
     expect(middle.steps.length).toBe(50_000);
     expect(middle.steps.row(49_999)!.step).toBe(50_000);
+  });
+});
+
+describe('the workers of a cluster', () => {
+  const workers = (restarts: number): EngineEventBody => ({
+    type: 'workers',
+    workers: [0, 1].map(rank => ({ rank, node: `node-${rank}`, device: 'CPU', threads: 1 })),
+    strategy: 'ddp',
+    restarts,
+  });
+  const figures = [
+    { tokens_per_second: 10, rss_bytes: 1e9 },
+    { tokens_per_second: 12, rss_bytes: 2e9 },
+  ];
+  const stepped = (at: number): EngineEventBody => ({ ...step(at), workers: figures }) as EngineEventBody;
+
+  it('are known with what each did in the latest step', () => {
+    const state = run([started(), workers(0), stepped(1), stepped(2)]);
+    expect(state.workers).toMatchObject({ restarts: 0, strategy: 'ddp' });
+    expect(state.workerFigures).toEqual(figures);
+    expect(state.restarts).toEqual([]);
+  });
+
+  it('are marked where they were started again, unless that was discarded', () => {
+    const lost = run([started(), workers(0), stepped(1), stepped(2), stepped(3), started(2), workers(1), stepped(3)]);
+    expect(lost.restarts).toEqual([2]);
+    expect(run([started(3), workers(2), stepped(4)], lost).restarts).toEqual([2, 3]);
+    expect(run([started(1), workers(0)], lost).restarts).toEqual([]);
+  });
+
+  it('are gone when the run goes on here', () => {
+    const here = run([started(), workers(0), stepped(1), started(1)]);
+    expect(here.workers).toBeNull();
+    expect(here.workerFigures).toBeNull();
+  });
+
+  it('that had too little memory are no refusal to start', () => {
+    const failed = { type: 'failed', step: 1, code: 'out_of_memory', message: 'm', last_checkpoint: null } as const;
+    expect(isRefusedForMemory(run([failed]))).toBe(true);
+    expect(isRefusedForMemory(run([started(), workers(0), stepped(1), failed]))).toBe(false);
   });
 });

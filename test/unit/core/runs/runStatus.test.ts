@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { engineEventSchema } from '../../../../extension/src/protocol/engineEvent.js';
-import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
+import { initialRunState, queuedText, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import { VALIDATION_LOSS } from '../../../../extension/src/core/runs/bestMetric.js';
 import {
   longFigure,
@@ -91,4 +91,41 @@ test('a run with another metric for its best model is known by that', () => {
   expect(finished).toMatchObject({ metric: { name: 'rougeL' }, value, step });
   expect(shortFigure(finished)).toBe(`ROUGE-L ${(100 * value!).toFixed(1)}%`);
   expect(longFigure(finished)).toBe(`ROUGE-L ${(100 * value!).toFixed(1)}% at step ${step}`);
+});
+
+describe('on a cluster', () => {
+  const queued = { seq: 0, time: '2026-01-01T00:00:00Z', type: 'queued', nodes: 1 } as const;
+  const waiting = reduceRun(initialRunState, {
+    ...queued,
+    wanted: { CPU: 4, memory: 8e9 },
+    available: { CPU: 1, memory: 2e9 },
+    total: { CPU: 2, memory: 16e9 },
+  });
+
+  it('a run that waits for workers is queued, and says for what', () => {
+    expect(runPhase(waiting, true)).toBe('queued');
+    expect(queuedText(waiting.queued!)).toBe(
+      'Queued: wants 4 CPU (1 of 2 free), 8.0 GB of memory (2.0 GB of 16.0 GB free); the cluster doesn’t have that many',
+    );
+    expect(queuedText({ wanted: { CPU: 1 }, available: {}, total: { CPU: 2 } })).toBe(
+      'Queued: wants 1 CPU (0 of 2 free)',
+    );
+    const failed = {
+      seq: 1,
+      time: queued.time,
+      type: 'failed',
+      step: 0,
+      message: 'no',
+      last_checkpoint: null,
+    } as never;
+    expect(runPhase(reduceRun(waiting, failed), true), 'a new process has not asked yet').toBe('starting');
+  });
+
+  it('a run that nothing follows is detached until it has ended', () => {
+    expect(runPhase(waiting, false, true)).toBe('detached');
+    expect(runPhase({ ...started, status: 'running' }, false, true)).toBe('detached');
+    expect(runPhase({ ...started, status: 'running' }, true, true)).toBe('running');
+    for (const status of ['completed', 'stopped', 'failed'] as const)
+      expect(runPhase({ ...started, status }, false, true)).toBe(status);
+  });
 });

@@ -33,6 +33,7 @@ describe('linkToContinue', () => {
     ['a run that was stopped', [link('b', { phase: 'stopped' }), a], 'c'],
     ['a run that trains', [link('b', { alive: true, phase: 'running' }), a], 'c'],
     ['a run that hasn’t read its rows yet', [link(null, { alive: true, phase: 'starting' }), a], 'c'],
+    ['a run whose job goes on on a cluster', [link('b', { phase: 'detached' }), a], 'c'],
     ['nothing that ever came to an end', [failed], 'c'],
     ['a result of unknown rows', [link(null)], 'c'],
   ])('starts nothing after %s', (_, chain, content) => {

@@ -54,7 +54,7 @@ describe('a race file that was not started', () => {
     write(join(folder, 'runs/a.tune.json'), RUN);
     expect(await reader.read({ file, folder: null }, false)).toEqual({
       ...{ file, folder: null, race: { ...RACE, run: 'runs/a.tune.json' }, run: RUN, folders: {}, baseScore: null },
-      ...{ alive: false, progress: null, log: [], hasReport: false, trusted: false },
+      ...{ alive: false, progress: [], log: [], hasReport: false, trusted: false },
     });
   });
 
@@ -75,14 +75,14 @@ describe('a race folder', () => {
     const claims = [race, runFolder()].map(path => claimFile(join(path, 'process.json')));
     expect(await read()).toMatchObject({
       alive: true,
-      progress: { folder: 'runs/x-seed42', step: 19, totalSteps: 120 },
+      progress: [{ folder: 'runs/x-seed42', step: 19, totalSteps: 120 }],
       folders: { 'runs/x-seed42': { status: 'running', validation_loss: null, run: runFolder() } },
       log: [],
     });
     events(30);
     for (const claim of claims) if ('release' in claim) claim.release();
     const done = await read();
-    expect(done).toMatchObject({ alive: false, progress: null });
+    expect(done).toMatchObject({ alive: false, progress: [] });
     expect(done.folders['runs/x-seed42']).toMatchObject({ status: 'finished', steps: 120 });
     expect(done.folders).toEqual((await new RaceReader().read({ file: null, folder: race }, true)).folders);
   });

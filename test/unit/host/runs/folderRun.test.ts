@@ -150,6 +150,7 @@ test('a failure says what, where and what to change, with the end of the log', (
     line: 12,
     key: null,
     refusedForMemory: false,
+    wantsLogin: false,
     log: ['one', 'two'],
   });
   expect(run.failureText()).toBe('/data/facts.csv:12: no such column.\n  Name one.');
@@ -181,6 +182,22 @@ test('it is resumable only with a checkpoint, and only after its end', () => {
   run.refresh();
   expect(run.phase).toBe('completed');
   expect(run.resumeStep(), 'nothing is left to do').toBeNull();
+});
+
+test('a run whose job on a cluster goes on is detached, and can be followed without a checkpoint', () => {
+  const job = (ended: boolean) => writeFileSync(join(folder, 'ray.json'), JSON.stringify({ ended }));
+  job(false);
+  expect(run.phase, 'while a process follows it').not.toBe('detached');
+  end();
+  expect(run.phase).toBe('detached');
+  expect(run.resumable).toBe(true);
+  expect(run.resumeStep()).toBeNull();
+  expect(run.failure()).toBeNull();
+  job(true);
+  expect(run.phase).toBe('interrupted');
+  expect(run.resumable).toBe(false);
+  writeFileSync(join(folder, 'ray.json'), '[');
+  expect(run.phase, 'damaged').toBe('interrupted');
 });
 
 test('it was started when its first event was written', () => {

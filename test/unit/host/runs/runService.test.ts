@@ -48,7 +48,7 @@ beforeEach(() => {
     mkdirSync(folderOf(i), { recursive: true });
     writeFileSync(join(folderOf(i), 'run.json'), `{"name":"run ${i}"}`);
   }
-  service = new FolderRunService({} as never, {} as never, { info: () => {} } as never);
+  service = new FolderRunService({} as never, {} as never, { info: () => {} } as never, {} as never);
 });
 afterEach(() => {
   service.dispose();

@@ -100,6 +100,14 @@ test('it shows no loss before the first step, and no remaining time while paused
   );
 });
 
+test('it shows what a run on a cluster waits for', () => {
+  const queued = { type: 'queued', nodes: 1, seq: 0, time: '2026-01-01T00:00:00Z' } as const;
+  const amounts = { wanted: { CPU: 4 }, available: { CPU: 1 }, total: { CPU: 8 } };
+  expect(show(run('pirate', [{ ...queued, ...amounts }]))).toBe(
+    '$(clockface) pirate: queued: wants 4 CPU (1 of 8 free)',
+  );
+});
+
 test('with several runs it shows how many more there are, and opens the dashboard of the one it names', () => {
   const [first, second] = [run('pirate', until(10, 1_000)), run('haiku', until(4, 1_000))];
   expect(show(first, second)).toMatch(/^\$\(sync~spin\) pirate: .* left \(\+1\)$/);

@@ -85,6 +85,7 @@ function started(runs: RecordedRun[], folders: string[]) {
       resume: async run => void resumed.push(run.folder),
     },
     onFoldersChanged: () => {},
+    pricePerHour: () => null,
     methodTitle: peftType => peftType,
     savings: async () => null,
     certificates: run => (run.folder === '/a' ? [certificate('gguf', '/a/exports/a.gguf')] : []),
