@@ -695,7 +695,7 @@ describe('dashboard', () => {
       /Cost of the cluster\s+(?:< )?0\.\d+\s+about (?:< )?0\.\d+ in all, at 12 per hour/,
     );
     expect(await page.locator('.figures').innerText()).toContain('Peak memory of a worker');
-    await page.getByText('ray 2.60.0 with PyTorch 2.15, 4 × NVIDIA H200').waitFor();
+    await page.getByText('Ray · 4 × NVIDIA H200').waitFor();
   });
 
   it('says what a queued run waits for and can stop it; a detached one is followed again', async () => {
