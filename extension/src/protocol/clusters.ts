@@ -26,4 +26,12 @@ export const clusterSchema = z.strictObject({
 });
 export type Cluster = z.infer<typeof clusterSchema>;
 
-export const clustersSchema = z.array(clusterSchema);
+export const clustersSchema = z.array(clusterSchema).superRefine((clusters, context) => {
+  for (const [i, { name }] of clusters.entries())
+    if (clusters.findIndex(other => other.name === name) < i)
+      context.addIssue({
+        code: 'custom',
+        path: [i, 'name'],
+        message: `another cluster is named ${JSON.stringify(name)}`,
+      });
+});

@@ -16,7 +16,11 @@ const ADDRESS = /^https?:\/\/[^\s@?#]+$/;
 const clusterShape = {
   address: z
     .string()
-    .regex(ADDRESS, 'Expected the address of a dashboard, such as http://head:8265, without a login in it')
+    .regex(ADDRESS, {
+      error: 'Expected the address of a dashboard, such as http://head:8265, without a login in it',
+      abort: true,
+    })
+    .refine(address => URL.canParse(address), 'this is not an address: check its host and port')
     .nullable()
     .default(null)
     .meta(about('Ray address', 'With ray: address of the cluster’s dashboard, such as http://head:8265')),

@@ -43,7 +43,7 @@ export function schemaError(
   const [first, ...others] = told as [SchemaFault, ...SchemaFault[]];
   const lines = others.map(fault => `${keyOf(fault)}: ${fault.message}`);
   const hint = lines.length === 0 ? first.hint : undefined;
-  return new InputError([first.message, ...lines].join('\n  '), { ...place, key: keyOf(first), hint });
+  return new InputError([first.message, ...lines].join('\n  '), { ...place, key: keyOf(first) || undefined, hint });
 }
 
 function faultsOf(
@@ -64,6 +64,9 @@ function faultsOf(
   }
   // `custom`: a rule of the schema's own, about several keys.
   if (issue.code === 'custom' || !allowed) return [{ key, message: issue.message }];
+  // A pattern with words of its own, which say more than that it must be text.
+  if (issue.code === 'invalid_format' && issue.message.startsWith('Expected '))
+    return [{ key, message: issue.message.replace('Expected', 'expected') }];
   const found = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | null)?.[part], value);
   const must = `must be ${expected(allowed, JSON_WORDS)}`;
   const message = found === undefined ? `is missing; ${must}` : `${must}, not ${shortJson(found)}`;

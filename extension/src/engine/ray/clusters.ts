@@ -56,8 +56,9 @@ export function placeOf(on: string | undefined): (Partial<EngineConfig> & Pick<E
   if (!found)
     throw new InputError(`no cluster is named ${JSON.stringify(on)}`, {
       key: '--on',
-      hint:
-        clusters.length > 0
+      hint: /[:/]/.test(on)
+        ? 'Write the address of a dashboard as http://head:8265.'
+        : clusters.length > 0
           ? `Known: ${clusters.map(({ name }) => name).join(', ')}, here.`
           : `Name its address, or write it into ${clustersFile()}: [{"name": "${on}", "address": "http://head:8265"}].`,
     });

@@ -73,3 +73,38 @@ it('consent is remembered by address', () => {
   expect(hasAgreed('http://b:1')).toBe(true);
   expect(hasAgreed('http://c:1')).toBe(false);
 });
+
+it.each([
+  ['127.0.0.1:8265', 'http://head:8265'],
+  ['ray://head:10001', 'http://head:8265'],
+])('an address without http, %s, gets told how it is written', async (on, form) => {
+  const { hint } = (await inputErrorOf(() => placeOf(on))).record();
+  expect(hint).toBe(`Write the address of a dashboard as ${form}.`);
+});
+
+it('a port that no address can have is refused with the address', async () => {
+  expect((await inputErrorOf(() => placeOf('http://127.0.0.1:99999'))).record()).toMatchObject({ key: '--on' });
+});
+
+it.each([
+  ['{}', undefined, 'must be a list of objects, not {}'],
+  [
+    '[{"name": "a", "address": "head:8265"}]',
+    '0.address',
+    'expected the address of a dashboard, such as http://head:8265',
+  ],
+  ['[{"name": "a", "address": "http://me:secret@head"}]', '0.address', 'without a login in it'],
+  ['[{"name": "a", "address": "http://head:99999"}]', '0.address', 'check its host and port'],
+  ['[{"name": "here", "address": "http://head"}]', '0.name', 'expected a name without spaces that is not "here"'],
+  [
+    '[{"name": "a", "address": "http://a"}, {"name": "a", "address": "http://b"}]',
+    '1.name',
+    'another cluster is named "a"',
+  ],
+])('says what is wrong with %s', async (text, key, message) => {
+  writeFileSync(clustersFile(), text);
+  const { key: said, message: words } = (await inputErrorOf(() => namedClusters())).record();
+  expect(said ?? undefined).toBe(key);
+  expect(words).toContain(message);
+  expect(words).not.toContain('secret');
+});
