@@ -1,6 +1,6 @@
 // Runs on a stand-in for a Ray cluster: what is sent, what comes back, and all that can go wrong between. The real thing is tested by
 // `npm run test:ray`.
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
 import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
@@ -539,4 +539,94 @@ it.each<[string, RunChanges, string]>([
   await start(goesWell);
   expect(await failureOf(trainOnRay(requestOf({ changes })))).toMatchObject({ code: 'bad_input', key });
   expect(server!.requests).toEqual([]);
+});
+
+it('checkpoints that came over the log leave nothing behind, also those that were there before', async () => {
+  await start(async job => {
+    job.hello();
+    await job.receive();
+    job.workers();
+    job.step(1);
+    job.checkpoint(1);
+    job.step(2);
+  });
+  const request = requestOf();
+  const arriving = () => readdirSync(`${request.out}/ray.tmp/arriving`);
+  // One process dies after the checkpoint, another follows.
+  let left: string[] | null = null;
+  const dying = {
+    ...request,
+    onEvent: (event: EngineEvent) => {
+      if (event.type !== 'step' || event.step !== 2) return;
+      left = arriving();
+      throw new Error('this process dies');
+    },
+  };
+  await expect(trainOnRay(dying)).rejects.toThrow('this process dies');
+  expect(left).toEqual([]);
+  left = null;
+  const following = trainOnRay({
+    ...request,
+    resume: true,
+    onEvent: event => event.type === 'step' && (left = arriving()),
+  });
+  server!.jobs[0]!.step(3);
+  server!.jobs[0]!.checkpoint(3);
+  server!.jobs[0]!.complete(3);
+  await following;
+  expect(left).toEqual([]);
+  expect(stateOf(request.out).status).toBe('completed');
+});
+
+it('a stop before the first step is a cancellation, not a fault', async () => {
+  await start(async job => {
+    job.hello();
+    await job.receive();
+    job.workers();
+    job.complete(0, 'stopped');
+  });
+  expect(await failureOf(trainOnRay(requestOf()))).toMatchObject({
+    code: 'cancelled',
+    message: 'The job was stopped before its first step.',
+  });
+});
+
+it('files aren’t sent to a job that has ended meanwhile', async () => {
+  let job: StandInJob | null = null;
+  await start(started => {
+    job = started;
+    job.hello();
+    const parts = Object.values(job.settings.files).flatMap(file => file.parts.map(({ sha256 }) => sha256));
+    job.say({ type: 'wants', parts: [...new Set(parts)] });
+    job.say({ type: 'cancelled' });
+    job.end('SUCCEEDED');
+  });
+  const failure = await failureOf(trainOnRay(requestOf()));
+  expect(failure.code).toBe('cancelled');
+  // The program only.
+  expect(server!.requests.filter(request => request.startsWith('PUT')).length).toBe(1);
+});
+
+it('a best checkpoint that can’t be read is not replaced without a word', async () => {
+  await start(async job => {
+    job.hello();
+    await job.receive();
+    job.workers();
+    job.step(1);
+    job.checkpoint(1, { best: 1 });
+    job.step(2);
+    job.checkpoint(2, { best: 1 });
+    job.complete(2, 'finished', 1);
+  });
+  const request = requestOf({
+    changes: { dataset: { validation: 0.3 }, training: { load_best_model_at_end: true } },
+    onEvent: event => {
+      if (event.type === 'step' && event.step === 2)
+        writeFileSync(`${request.out}/checkpoints/step-1/trainable.safetensors`, 'damaged');
+    },
+  });
+  await trainOnRay(request);
+  expect(stateOf(request.out).log.map(({ text }) => text)).toContainEqual(
+    expect.stringContaining('the result is that of step 2'),
+  );
 });

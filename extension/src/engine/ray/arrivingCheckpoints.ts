@@ -1,6 +1,6 @@
 // Checkpoints as they come from a cluster: in pieces over the log of a job, or from a folder that both can read. What is there in the end
 // is a checkpoint of this program, from which a run goes on here or there.
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { CodedError } from '../../core/codedError.js';
 import { makeFolder } from '../../system/makeFolder.js';
@@ -59,6 +59,13 @@ export class ArrivingCheckpoints {
     await writeCheckpoint(folder, state, partial => {
       for (const name of [TRAINABLE, OPTIMIZER]) copy(source(name), join(partial, name));
     });
+    this.forget(message.state.step);
+  }
+
+  /** Deletes what came over the log. */
+  forget(step: number): void {
+    this.close();
+    rmSync(join(this.folder, `step-${step}`), { recursive: true, force: true });
   }
 
   close(): void {

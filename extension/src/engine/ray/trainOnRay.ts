@@ -293,7 +293,7 @@ class ClusterRun {
     if (message.type === 'hello') this.hello = message;
     if (message.type === 'wants') return this.upload(message, latest);
     // A job that is followed again says all from its beginning.
-    if (message.n <= this.written) return message.type === 'workers' ? this.startAgain(message) : undefined;
+    if (message.n <= this.written) return this.takeAgain(message);
     switch (message.type) {
       case 'queued': {
         const { n, ...event } = message;
@@ -303,7 +303,7 @@ class ClusterRun {
         return this.start(message);
       case 'step': {
         const { n, ...event } = message;
-        const rss = Math.max(...message.workers.map(({ rss_bytes: bytes }) => bytes));
+        const rss = rssOf(message);
         this.peakBytes = Math.max(this.peakBytes, rss);
         return this.emit({ ...event, epoch: this.plan.epochsAfter(event.step), rss_bytes: rss }, n);
       }
@@ -341,6 +341,8 @@ class ClusterRun {
     const total = parts.reduce((sum, part) => sum + (sizes.get(part) ?? 0), 0);
     let done = 0;
     for (const { sha256, content } of partContents(paths, files, wanted)) {
+      // It was stopped, or failed, meanwhile.
+      if (latest() > n) return;
       reporter.progress('upload', done, total, bytesText(total));
       const archive = partPackage(sha256, content);
       // Without asking first: a question would make the cluster forget it after ten minutes.
@@ -354,10 +356,16 @@ class ClusterRun {
         hint: 'Stop the job on the cluster, and start the run again.',
       });
     reporter.progress('upload', total, total, bytesText(total));
-    if (!(await this.order('sent')))
+    if (!(await this.order('sent')) && latest() === n)
       throw new CodedError('server_failed', 'the cluster didn’t take the order that the files are there', {
         hint: 'Resume the run with --resume.',
       });
+  }
+
+  private takeAgain(message: JobMessage): void {
+    if (message.type === 'workers') this.startAgain(message);
+    if (message.type === 'step') this.peakBytes = Math.max(this.peakBytes, rssOf(message));
+    if (message.type === 'checkpoint') this.arriving.forget(message.state.step);
   }
 
   /** For those who read the folder: the run goes on where it is. */
@@ -501,6 +509,8 @@ class ClusterRun {
     if (last.type === 'cancelled') throw new CancelledError('The job was cancelled before it trained.');
     if (last.type === 'failed') throw this.workersError(last);
     const { reason, state } = last as JobMessageOf<'completed'>;
+    if (reason === 'stopped' && state.step === 0)
+      throw new CancelledError('The job was stopped before its first step.');
     const outcome: TrainerOutcome = { reason, state: this.stateOf(state) };
     const result = await this.saveResult(outcome);
     return { outcome, result };
@@ -530,6 +540,11 @@ class ClusterRun {
     );
     if (kept === undefined)
       throw new CodedError('server_failed', 'the run ended without a checkpoint', { hint: 'Start it again.' });
+    if (isBest && kept !== best)
+      this.warn(
+        'checkpoint_damaged',
+        `checkpoints/step-${best}, the best one, can’t be read; the result is that of step ${kept}`,
+      );
     await openBackend({ ...engine, threads: null, onWarning: () => {} });
     const model = this.owned.own(modelOnFiles(onDisk.files), opened => opened.dispose());
     const layouts = layoutsOf(onDisk, { base_weights: 'float32', precision: 'float32' });
@@ -620,6 +635,11 @@ class ClusterRun {
   private emit(body: EngineEventBody, n?: number): void {
     this.events.write(n === undefined ? body : { ...body, job_message: n });
   }
+}
+
+/** Of the worker that has the most. */
+function rssOf({ workers }: JobMessageOf<'step'>): number {
+  return Math.max(...workers.map(({ rss_bytes: bytes }) => bytes));
 }
 
 /** @returns whether it was done: not if the cluster can't be reached for now */
