@@ -46,6 +46,7 @@ class Courier:
         self.groups = 0
         self.parts = {}
         self.kept = None
+        self.best = None
         self.failure = None
 
     def say(self, message):
@@ -65,6 +66,10 @@ class Courier:
         commands, self.commands = self.commands, []
         return commands
 
+    def is_stopped(self):
+        """Before there are workers, which carry out all other commands once they are there."""
+        return "stop" in self.commands
+
     def sent_so_far(self):
         return self.sent
 
@@ -78,6 +83,9 @@ class Courier:
     def keep(self, checkpoint):
         """By value: an object of a worker is lost with it."""
         self.kept = checkpoint
+        step = checkpoint["state"]["step"]
+        if step == checkpoint["state"]["best_step"]:
+            self.best = (step, checkpoint["files"]["trainable.safetensors"])
         self.messages.append({"type": "checkpoint", "checkpoint": checkpoint})
 
     def begin(self):
@@ -87,6 +95,10 @@ class Courier:
 
     def last_kept(self):
         return self.kept
+
+    def last_best(self, step):
+        """Trained values of the best step; None if this courier never had them."""
+        return self.best[1] if self.best is not None and self.best[0] == step else None
 
     def fail(self, failure):
         self.failure = self.failure or failure
@@ -165,7 +177,7 @@ def drive(job, log):
             delivered.write(message)
         if ended:
             break
-        if queue.waits() and "stop" in ray.get(courier.orders.remote()):
+        if queue.waits() and ray.get(courier.is_stopped.remote()):
             log.write({"type": "cancelled"})
             return
         time.sleep(0.2)
@@ -377,11 +389,11 @@ def receive_files(job, log, courier, here):
     parts = all_parts(job)
     folder = CACHE / "parts"
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [each for each in parts if not is_whole(folder / each, parts[each])]
+    missing = [each for each in parts if not is_intact(folder / each)]
     if missing:
         log.write({"type": "wants", "parts": missing})
         while ray.get(courier.sent_so_far.remote()) == 0:
-            if "stop" in ray.get(courier.orders.remote()):
+            if ray.get(courier.is_stopped.remote()):
                 return True
             time.sleep(0.2)
         for i in range(0, len(missing), PARTS_AT_ONCE):
@@ -412,14 +424,17 @@ def fetch_parts(parts, folder):
         write_whole(Path(folder) / part, data)
 
 
-def is_whole(path, part):
-    return path.is_file() and path.stat().st_size == part["bytes"]
+def is_intact(part):
+    """A node that lost its power may have left something else under the name. Marks the file as used."""
+    if not part.is_file() or sha256(part.read_bytes()) != part.name:
+        return False
+    os.utime(part)
+    return True
 
 
 def write_whole(path, data):
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_bytes(data)
-    os.utime(partial)
     os.replace(partial, path)
 
 
@@ -437,15 +452,31 @@ def forget_old_files(folder):
 
 
 def local_files(job, courier):
-    """Folder with the files of a run on this node. Workers of one node share it."""
-    key = sha256(json.dumps(job["files"], sort_keys=True).encode())
-    folder = CACHE / "runs" / key
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "runs" / f"{key}.lock", "w", encoding="utf-8") as lock:
+    """Folder with the files of a run on this node, without those of its base model. Workers of one node share it."""
+    return local_folder({name: file for name, file in job["files"].items() if not is_of_model(name)}, courier)
+
+
+def local_model(job, courier):
+    """Folder with the base model. Runs share it."""
+    return local_folder({name: file for name, file in job["files"].items() if is_of_model(name)}, courier) / "model"
+
+
+def is_of_model(name):
+    return name.startswith("model/")
+
+
+def local_folder(files, courier):
+    """Folder with these files, by their content."""
+    key = sha256(json.dumps(files, sort_keys=True).encode())
+    runs = CACHE / "runs"
+    folder = runs / key
+    runs.mkdir(parents=True, exist_ok=True)
+    with open(runs / f"{key}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for name, file in job["files"].items():
+        folder.mkdir(exist_ok=True)
+        for name, file in files.items():
             path = folder / name
-            if is_whole(path, file):
+            if path.is_file() and path.stat().st_size == file["bytes"]:
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f"{path.name}.partial")
@@ -454,7 +485,20 @@ def local_files(job, courier):
                     reference = ray.get(courier.part.remote(part["sha256"]))
                     out.write(ray.get(reference))
             os.replace(partial, path)
+        os.utime(folder)
+    forget_old_folders(runs, keep=time.time() - 3600)
     return folder
+
+
+def forget_old_folders(runs, keep):
+    """As above, for folders. One that was used after `keep` may be read just now."""
+    import shutil
+
+    total = 0
+    for used, folder in sorted(((path.stat().st_mtime, path) for path in runs.iterdir() if path.is_dir()), reverse=True):
+        total += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        if total > MAX_CACHE_BYTES and used < keep:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 # --- Workers ---------------------------------------------------------------------------------------------------------------
@@ -550,7 +594,7 @@ class Worker:
         from transformers import AutoConfig, AutoModelForCausalLM
 
         job = self.job
-        source = job["model"] or str(self.files / "model")
+        source = job["model"] or str(local_model(job, self.courier))
         torch.manual_seed(job["seed"])
         try:
             config = AutoConfig.from_pretrained(source)
@@ -602,7 +646,7 @@ class Worker:
 
         with torch.no_grad():
             for key, parameter in self.trained.items():
-                parameter.copy_(values[key].reshape(parameter.shape))
+                parameter.copy_(distributed_like(values[key].reshape(parameter.shape), parameter))
 
     def trained_parameters(self):
         """Trained parameters by the keys of adapter files: PEFT's for adapters, else the model's own."""
@@ -756,9 +800,29 @@ class Worker:
                 break
         if self.state["step"] > 0 and self.saved_step != self.state["step"]:
             self.save()
+        kept = self.state["step"] if reason == "stopped" else self.restore_best()
+        # The last samples must come from the weights that are kept.
+        if kept is not None and self.sampled_step != kept:
+            self.sample(kept)
         self.say({"type": "completed", "reason": reason, "state": self.state})
 
     saved_step = None
+    sampled_step = None
+
+    def restore_best(self):
+        """The step whose weights are the result, and are loaded; None: an earlier job had them."""
+        step, best = self.state["step"], self.state["best_step"]
+        if not self.job["training"]["load_best"] or best is None or best == step:
+            return step
+        if self.sampled_step == best or not self.job["samples"]["prompts"]:
+            return None
+        values = broadcast(ray.get(self.courier.last_best.remote(best)) if self.rank == 0 else None, self.world)
+        if values is None:
+            return None
+        from safetensors.torch import load
+
+        self.assign(load(values))
+        return best
 
     def obey(self):
         """Carries out commands; doesn't return while paused. Rank 0 decides for all."""
@@ -788,7 +852,7 @@ class Worker:
         job, index = self.job, self.state["step"]
         began = time.perf_counter()
         # A resumed run draws what it would have drawn.
-        torch.manual_seed((job["seed"] * 1_000_003 + index) * 4096 + self.rank)
+        torch.manual_seed(((job["seed"] * 1_000_003 + index) * 4096 + self.rank) % 2**63)
         batches = self.steps[index]
         label_tokens = sum(self.count(sequences, "labels") for sequences in batches)
         scheduled = max(index, min(len(self.steps) - 1, math.floor(self.share_of_time() * len(self.steps))))
@@ -957,17 +1021,20 @@ class Worker:
         )
         return best
 
-    def sample(self):
+    def sample(self, step=None):
         """Answers the run's prompts, always with the most likely token. Token ids: their texts are for `tunewright train`."""
         import torch
+
+        step = self.state["step"] if step is None else step
 
         self.wrapped.eval()
         for prompt in self.job["samples"]["prompts"]:
             ids = torch.tensor([prompt["ids"]], device=self.device)
             with torch.no_grad():
                 answer = self.answer(ids)
-            self.say({"type": "sample", "step": self.state["step"], "prompt": prompt["prompt"], "ids": answer})
+            self.say({"type": "sample", "step": step, "prompt": prompt["prompt"], "ids": answer})
         self.wrapped.train()
+        self.sampled_step = step
 
     def answer(self, ids):
         import torch
@@ -977,7 +1044,8 @@ class Worker:
         while len(answer) < samples["max_new_tokens"]:
             inputs = torch.cat([ids, torch.tensor([answer], dtype=ids.dtype, device=ids.device)], dim=1)
             logits = self.wrapped(input_ids=inputs, attention_mask=torch.ones_like(inputs)).logits
-            token = int(logits[0, -1].argmax())
+            # Of the first worker: the others may have other GPUs, which round differently, and must compute as many.
+            token = broadcast(int(logits[0, -1].argmax()), self.world)
             if token in samples["end_ids"]:
                 break
             answer.append(token)
@@ -997,9 +1065,10 @@ class Worker:
             for name in ("exp_avg", "exp_avg_sq")
         }
         step = self.state["step"]
+        # By all workers: the others would wait for one that ends alone.
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in values.values()):
+            raise Diverged(step, f"weights are non-finite after step {step}")
         if self.rank == 0:
-            if not all(bool(torch.isfinite(tensor).all()) for tensor in values.values()):
-                raise Diverged(step, f"weights are non-finite after step {step}")
             checkpoint = {"state": self.state, "files": dict(zip(CHECKPOINT_FILES, (save(values), save(moments))))}
             ray.get(self.courier.keep.remote(checkpoint))
         self.saved_step = step

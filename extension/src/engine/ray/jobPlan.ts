@@ -141,6 +141,7 @@ export async function planJob(
       max_minutes: training.max_minutes,
       early_stopping_patience: training.early_stopping_patience,
       early_stopping_threshold: training.early_stopping_threshold,
+      load_best: training.load_best_model_at_end,
     },
     evaluation: rows.validation
       ? {
