@@ -183,8 +183,7 @@ def drive(job, log):
         time.sleep(0.2)
     failure = ray.get(courier.why_failed.remote())
     if failure is not None:
-        log.write({"type": "failed", **failure})
-        sys.exit(1)
+        raise Refusal(**failure)
     if "error" in result:
         raise result["error"]
     if not delivered.completed:
@@ -214,9 +213,9 @@ def check_packages():
 
 
 class Refusal(Exception):
-    def __init__(self, code, message, hint=None):
+    def __init__(self, code, message, hint=None, **more):
         super().__init__(message)
-        self.record = {"code": code, "message": message, "hint": hint}
+        self.record = {"code": code, "message": message, "hint": hint, **more}
 
 
 def failure_of(error):

@@ -287,6 +287,31 @@ describe('what happens on the way', () => {
   });
 });
 
+it('weights that aren’t finite end all workers at once', async () => {
+  // 0 divided by 0 in the first update, whose loss is still finite.
+  const training = { adam_epsilon: 1e-60, save_steps: 1, max_steps: 2 };
+  const file = runFile('not finite', { training });
+  const { code, stderr } = await tunewright(['train', file, '--out', place.file('not finite'), '--yes'], { env });
+  expect(code, stderr).toBe(1);
+  expect(stderr).toMatch(/weights are non-finite after step 1/);
+});
+
+it('the last samples come from the weights that are kept, with any seed', async () => {
+  const out = place.file('best');
+  const training = {
+    max_steps: 8,
+    eval_steps: 2,
+    learning_rate: 0.3,
+    lr_scheduler_type: 'constant',
+    seed: 20240101123456,
+  };
+  await train(runFile('best', { training, samples: { prompts: ['Who are you?'], max_new_tokens: 4 } }), out);
+  const events = eventsOf(out);
+  const { best_step: best, step } = events.find(event => event.type === 'completed')!;
+  expect(best).not.toBe(step);
+  expect(events.findLast(event => event.type === 'sample')!.step).toBe(best);
+});
+
 it('a folder that the cluster can’t use is said by its key', async () => {
   const file = runFile('no storage', { engine: { storage_path: '/proc/none' } });
   const { code, stderr } = await tunewright(['train', file, '--out', place.file('no storage'), '--yes'], { env });

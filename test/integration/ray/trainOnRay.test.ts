@@ -1,6 +1,6 @@
 // Runs on a stand-in for a Ray cluster: what is sent, what comes back, and all that can go wrong between. The real thing is tested by
 // `npm run test:ray`.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
 import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
@@ -576,6 +576,39 @@ it('checkpoints that came over the log leave nothing behind, also those that wer
   await following;
   expect(left).toEqual([]);
   expect(stateOf(request.out).status).toBe('completed');
+});
+
+it('what a job says last is not replaced by what follows', async () => {
+  await start(async job => {
+    job.hello();
+    await job.receive();
+    job.workers();
+    job.say({ type: 'failed', code: 'diverged', message: 'the loss of step 1 is non-finite', step: 1 });
+    job.say({ type: 'failed', code: 'internal', message: 'SystemExit: 1' });
+    job.end('FAILED');
+  });
+  expect((await failureOf(trainOnRay(requestOf()))).code).toBe('diverged');
+});
+
+it('a folder that is moved away meanwhile is said, and its job followed from where it is', async () => {
+  await start(async job => {
+    job.hello();
+    await job.receive();
+    job.workers();
+    job.step(1);
+  });
+  const request = requestOf();
+  const moved = `${request.out} moved`;
+  const onEvent = (event: EngineEvent) => event.type === 'step' && renameSync(request.out, moved);
+  const failure = await failureOf(trainOnRay({ ...request, onEvent }));
+  expect(failure).toMatchObject({ code: 'bad_input', message: expect.stringContaining('deleted or moved') as string });
+  const [job] = server!.jobs;
+  expect(job!.status).toBe('RUNNING');
+  const following = trainOnRay({ ...request, out: moved, resume: true });
+  job!.checkpoint(1);
+  job!.complete(1);
+  expect((await following).outcome.state.step).toBe(1);
+  expect(server!.jobs).toHaveLength(1);
 });
 
 it('a stop before the first step is a cancellation, not a fault', async () => {

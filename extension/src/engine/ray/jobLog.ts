@@ -136,6 +136,6 @@ class LogReader {
       this.failed = true;
       this.onFailure();
     });
-    if (LAST_MESSAGES.includes(message.type)) this.last = message;
+    if (LAST_MESSAGES.includes(message.type)) this.last ??= message;
   }
 }

@@ -445,6 +445,9 @@ class ClusterRun {
     const watch = async () => {
       while (!ended) {
         await setTimeout(POLL_MS);
+        if (ended) return;
+        // The job goes on: `--resume` follows it where the folder is then.
+        this.folder.checkPresent();
         waiting.push(...commands().map(({ type }) => type));
         if (signal.aborted && !stopping) waiting.push('stop');
         stopping ||= waiting.includes('stop');
