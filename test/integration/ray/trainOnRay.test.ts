@@ -611,6 +611,22 @@ it('a folder that is moved away meanwhile is said, and its job followed from whe
   expect(server!.jobs).toHaveLength(1);
 });
 
+it('a run that made the model worse says so, as on this machine', async () => {
+  await start(async job => {
+    job.hello();
+    await job.receive();
+    job.workers();
+    for (let step = 1; step <= 3; step++) job.step(step, 3);
+    job.checkpoint(3);
+    job.complete(3);
+  });
+  const request = requestOf();
+  await trainOnRay(request);
+  expect(stateOf(request.out).log.map(({ text }) => text)).toContainEqual(
+    expect.stringContaining('the training loss rose from 2.000 to 3.000'),
+  );
+});
+
 it('a stop before the first step is a cancellation, not a fault', async () => {
   await start(async job => {
     job.hello();

@@ -64,13 +64,17 @@ function faultsOf(
   }
   // `custom`: a rule of the schema's own, about several keys.
   if (issue.code === 'custom' || !allowed) return [{ key, message: issue.message }];
-  // A pattern with words of its own, which say more than that it must be text.
-  if (issue.code === 'invalid_format' && issue.message.startsWith('Expected '))
-    return [{ key, message: issue.message.replace('Expected', 'expected') }];
   const found = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | null)?.[part], value);
+  const hint = allowed.description && `${allowed.description}.`;
+  // A pattern with words of its own, which say more than that it must be text.
+  if (issue.code === 'invalid_format' && issue.message.startsWith('Expected ')) {
+    const shown = /:\/\/.*@/.test(String(found)) ? 'one with a login' : shortJson(found);
+    const orNull = alternatives(allowed).some(({ type }) => type === 'null') ? ', or null' : '';
+    return [{ key, message: `must be ${issue.message.slice('Expected '.length)}${orNull}, not ${shown}`, hint }];
+  }
   const must = `must be ${expected(allowed, JSON_WORDS)}`;
   const message = found === undefined ? `is missing; ${must}` : `${must}, not ${shortJson(found)}`;
-  return [{ key, message, hint: allowed.description && `${allowed.description}.` }];
+  return [{ key, message, hint }];
 }
 
 /** The part of a schema for the value at a path. */

@@ -41,6 +41,7 @@ import { tensorBoardWriter } from '../run/tensorBoard.js';
 import { EventWriter, readableEvents } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { inspectCheckpoint, TRAINABLE, type TrainerState } from '../training/checkpoint.js';
+import { howLossRose, LAST_STEPS, whatHelps } from '../training/lossRose.js';
 import { planSteps, type StepPlan } from '../training/stepPlan.js';
 import { DivergedError, type TrainerOutcome } from '../training/trainer.js';
 import { ArrivingCheckpoints } from './arrivingCheckpoints.js';
@@ -94,6 +95,9 @@ class ClusterRun {
   private written = -1;
   /** The last step in the folder, of a job that is followed again. */
   private lastStep: number | null = null;
+  /** Of the last steps. */
+  private stepLosses: number[] = [];
+  private evaluated: { loss: number; metric: number } | null = null;
   private sentBytes = 0;
   private peakBytes = 0;
   private hello: JobMessageOf<'hello'> | null = null;
@@ -293,6 +297,7 @@ class ClusterRun {
     if (message.type === 'hello') this.hello = message;
     if (message.type === 'wants') return this.upload(message, latest);
     // A job that is followed again says all from its beginning.
+    this.note(message);
     if (message.n <= this.written) return this.takeAgain(message);
     switch (message.type) {
       case 'queued': {
@@ -303,9 +308,7 @@ class ClusterRun {
         return this.start(message);
       case 'step': {
         const { n, ...event } = message;
-        const rss = rssOf(message);
-        this.peakBytes = Math.max(this.peakBytes, rss);
-        return this.emit({ ...event, epoch: this.plan.epochsAfter(event.step), rss_bytes: rss }, n);
+        return this.emit({ ...event, epoch: this.plan.epochsAfter(event.step), rss_bytes: rssOf(message) }, n);
       }
       case 'evaluated': {
         const { n, ...event } = message;
@@ -362,9 +365,20 @@ class ClusterRun {
       });
   }
 
+  /** What the end of the run is told by. */
+  private note(message: JobMessage): void {
+    if (message.type === 'step') {
+      this.peakBytes = Math.max(this.peakBytes, rssOf(message));
+      this.stepLosses = [...this.stepLosses, message.loss].slice(-LAST_STEPS);
+    }
+    if (message.type === 'evaluated') {
+      const metric = { loss: message.loss, ...message.metrics }[this.opened.planned.metrics.best.name];
+      this.evaluated = metric === undefined ? null : { loss: message.loss, metric };
+    }
+  }
+
   private takeAgain(message: JobMessage): void {
     if (message.type === 'workers') this.startAgain(message);
-    if (message.type === 'step') this.peakBytes = Math.max(this.peakBytes, rssOf(message));
     if (message.type === 'checkpoint') this.arriving.forget(message.state.step);
   }
 
@@ -548,6 +562,19 @@ class ClusterRun {
         'checkpoint_damaged',
         `checkpoints/step-${best}, the best one, can’t be read; the result is that of step ${kept}`,
       );
+    const worse =
+      outcome.reason === 'stopped'
+        ? null
+        : howLossRose({
+            state: outcome.state,
+            kept,
+            evaluated: this.evaluated,
+            stepLosses: this.stepLosses,
+            bestMetric: planned.metrics.best,
+            validated: planned.rows.validation !== null,
+            learningRate: training.learning_rate,
+          });
+    if (worse !== null) this.warn('loss_rose', worse);
     await openBackend({ ...engine, threads: null, onWarning: () => {} });
     const model = this.owned.own(modelOnFiles(onDisk.files), opened => opened.dispose());
     const layouts = layoutsOf(onDisk, { base_weights: 'float32', precision: 'float32' });
@@ -577,7 +604,7 @@ class ClusterRun {
       return new DivergedError(
         step ?? 0,
         last === undefined ? null : `checkpoints/step-${last}`,
-        `${message}; a lower learning_rate (currently ${this.opened.planned.run.config.training.learning_rate}), a warm-up or max_grad_norm usually helps`,
+        `${message}; ${whatHelps(this.opened.planned.run.config.training.learning_rate)}`,
       );
     const keys: Readonly<Record<string, string>> = {
       model_not_found: 'model',

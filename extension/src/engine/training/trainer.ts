@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { CodedError } from '../../core/codedError.js';
-import { hasImproved, isBetter, VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
+import { hasImproved, isBetter } from '../../core/runs/bestMetric.js';
+import { howLossRose, LAST_STEPS, whatHelps } from './lossRose.js';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEventBody, type MetricInfo } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
@@ -71,13 +72,9 @@ export interface TrainerOutcome {
 /** Interval at which a paused run checks for commands. */
 const PAUSE_POLL_MS = 200;
 
-/** A run that ends with a loss so far above its first one got worse: the perplexity is 1.6 times as high. */
-const WORSE_BY = 0.5;
 /** What a non-finite loss means before the first update. */
 const UNTRAINED_FAULT =
   'nothing was trained yet, so the weights of the base model, or of the adapter that the run starts from, are damaged';
-/** The loss of the last steps is their mean, since that of single batches varies. */
-const LAST_STEPS = 10;
 
 /** A non-finite loss, gradient or weight. */
 export class DivergedError extends CodedError {
@@ -375,37 +372,25 @@ export class Trainer {
     return new DivergedError(
       step,
       last === null ? null : `checkpoints/step-${last}`,
-      `${what}; ${this.state.step === 0 ? UNTRAINED_FAULT : this.whatHelps()}`,
+      `${what}; ${this.state.step === 0 ? UNTRAINED_FAULT : whatHelps(this.options.config.training.learning_rate)}`,
       last === null ? undefined : `The last good checkpoint is ${folder.checkpoint(last)}.`,
     );
   }
 
-  private whatHelps(): string {
-    const { learning_rate: rate } = this.options.config.training;
-    return `a lower learning_rate (currently ${rate}), a warm-up or max_grad_norm usually helps`;
-  }
-
   /** @param kept the step whose weights are the result */
   private warnIfWorse(kept: number): void {
-    const { best_step: bestStep, best_loss: bestLoss, initial_loss: initial } = this.state;
-    if (this.options.bestMetric.name !== VALIDATION_LOSS.name && this.gotBetter(kept)) return;
-    const mean = this.stepLosses.reduce((sum, loss) => sum + loss, 0) / this.stepLosses.length;
-    const evaluated = kept === bestStep ? bestLoss : (this.evaluated?.loss ?? null);
-    const loss = this.options.rows.validation ? evaluated : mean;
-    if (initial === null || loss === null || !(loss > initial + WORSE_BY)) return;
-    const what = this.options.rows.validation ? 'validation loss' : 'training loss';
-    this.options.emit({
-      type: 'warned',
-      code: 'loss_rose',
-      message: `the ${what} rose from ${initial.toFixed(3)} to ${loss.toFixed(3)}: training made the model worse; ${this.whatHelps()}`,
+    const { state, evaluated, stepLosses, options } = this;
+    const { bestMetric, rows, config } = options;
+    const message = howLossRose({
+      state,
+      kept,
+      evaluated,
+      stepLosses,
+      bestMetric,
+      validated: rows.validation !== null,
+      learningRate: config.training.learning_rate,
     });
-  }
-
-  /** Whether the metric of the run is better than before training. @param kept the step whose weights are the result */
-  private gotBetter(kept: number): boolean {
-    const { best_step: bestStep, best_metric: best, initial_metric: initial } = this.state;
-    const value = kept === bestStep ? best : (this.evaluated?.metric ?? null);
-    return value !== null && initial !== null && isBetter(this.options.bestMetric, value, initial);
+    if (message !== null) options.emit({ type: 'warned', code: 'loss_rose', message });
   }
 
   /** Evaluates and returns whether the result is the best so far. The untrained model (step 0) never is. */

@@ -91,11 +91,11 @@ it.each([
   [
     '[{"name": "a", "address": "head:8265"}]',
     '0.address',
-    'expected the address of a dashboard, such as http://head:8265',
+    'must be the address of a dashboard, such as http://head:8265',
   ],
   ['[{"name": "a", "address": "http://me:secret@head"}]', '0.address', 'without a login in it'],
   ['[{"name": "a", "address": "http://head:99999"}]', '0.address', 'check its host and port'],
-  ['[{"name": "here", "address": "http://head"}]', '0.name', 'expected a name without spaces that is not "here"'],
+  ['[{"name": "here", "address": "http://head"}]', '0.name', 'must be a name without spaces that is not "here"'],
   [
     '[{"name": "a", "address": "http://a"}, {"name": "a", "address": "http://b"}]',
     '1.name',
