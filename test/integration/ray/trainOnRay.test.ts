@@ -627,6 +627,20 @@ it('a run that made the model worse says so, as on this machine', async () => {
   );
 });
 
+it('a finished run that is resumed still says how much memory it took', async () => {
+  await start(async (job, number) => {
+    if (number === 0) return goesWell(job);
+    job.hello();
+    await job.receive();
+    job.workers(6);
+    return job.complete(6);
+  });
+  const request = requestOf();
+  await trainOnRay(request);
+  await trainOnRay({ ...request, resume: true });
+  expect(eventsIn(request.out).at(-1)).toMatchObject({ type: 'completed', peak_rss_bytes: 1e8 + 1 });
+});
+
 it('a stop before the first step is a cancellation, not a fault', async () => {
   await start(async job => {
     job.hello();

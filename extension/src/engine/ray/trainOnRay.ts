@@ -589,10 +589,19 @@ class ClusterRun {
           startOnDisk(onDisk, layouts, spec),
       });
       this.owned.own(adapter, opened => opened.dispose());
-      return await saveResult({ model, adapter, onDisk }, this.folder, outcome, this.events, this.peakBytes);
+      return await saveResult({ model, adapter, onDisk }, this.folder, outcome, this.events, this.peak());
     } finally {
       trained.close();
     }
+  }
+
+  /** Of a worker. A job that had no step left has none of its own. */
+  private peak(): number {
+    if (this.peakBytes > 0) return this.peakBytes;
+    return readableEvents(this.folder.eventsFile).reduce(
+      (peak, event) => (event.type === 'step' ? Math.max(peak, event.rss_bytes) : peak),
+      0,
+    );
   }
 
   private workersError({ code, message, hint, step }: JobMessageOf<'failed'>): Error {
