@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
+import { unlessWrong } from '../../core/inputError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
-import type { RunConfig } from '../../protocol/runConfig.js';
 import { checkRunExports, exportRun } from '../export/runExports.js';
 import { recordEarlyFailure } from '../run/failedEvent.js';
 import { readRunFile } from '../run/readRunFile.js';
@@ -82,7 +82,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
       else display.show(event);
     };
     const engine = placeOf(flags.on);
-    isRemote = (engine ?? readEngine(runFile, out, resume)).backend === 'ray';
+    isRemote = engine ? engine.backend === 'ray' : isOnCluster(runFile, out, resume);
     const confirm = (address: string, sent: readonly string[]) =>
       confirmSending(address, sent, { yes: flags.yes ?? false });
     const train = isRemote ? (request: TrainRequest) => trainOnRay({ ...request, confirm }) : trainRun;
@@ -122,10 +122,11 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
   }
 }
 
-/** The settings by which a resumed run, or a new one, is trained if --on doesn't say. */
-function readEngine(runFile: string, out: string, resume: boolean): RunConfig['engine'] {
-  const own = join(out, 'run.json');
-  return readRunFile(resume && existsSync(own) ? own : runFile).config.engine;
+/** Where a run is trained if --on doesn't say. A resumed one says it itself; its run.json may be damaged, which is dealt with later. */
+function isOnCluster(runFile: string, out: string, resume: boolean): boolean {
+  const files = resume ? [join(out, 'run.json'), runFile] : [runFile];
+  const engine = files.map(file => unlessWrong(() => readRunFile(file).config.engine)).find(read => read !== null);
+  return engine ? engine.backend === 'ray' : resume && existsSync(join(out, 'ray.json'));
 }
 
 function defaultOut(runFile: string, resume: boolean): string {

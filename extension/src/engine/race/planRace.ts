@@ -11,6 +11,7 @@ import { findInstallation } from '../install/installation.js';
 import { modelHash } from '../run/baseEvaluation.js';
 import { OwnedResources } from '../run/ownedResources.js';
 import { planRun, type PlannedRun, type RunRequest } from '../run/prepareRun.js';
+import { checkRun } from '../ray/jobPlan.js';
 import { parseRun, type RunFile } from '../run/readRunFile.js';
 import { silentReporter } from '../run/reporter.js';
 import { absolutePaths } from '../run/resolvedRun.js';
@@ -85,7 +86,9 @@ export async function planRace(
     try {
       const run = parseRun(entry.run, file.path);
       const planned = await planRun(run, { reporter: silentReporter, signal, cache }, owned);
-      await checkWeights(planned);
+      if (run.config.engine.backend === 'ray')
+        checkRun(planned, planSteps(planned.rows.train, planned.shape, run.config.training));
+      else await checkWeights(planned);
       inputs ??= await inputsOf(planned);
       entries.push({ ...entry, config: absolutePaths(withSteps(planned, file)) as RunConfig });
     } catch (error) {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readRaceFile } from '../../../../extension/src/engine/race/planRace.js';
+import { planRace, readRaceFile } from '../../../../extension/src/engine/race/planRace.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-race-'));
@@ -80,4 +80,16 @@ describe('a race file', () => {
     const { message } = await refused({ run: { model: 'm' }, vary: [{}] });
     expect(message).toMatch(/\n {2}run\.method: is missing/);
   });
+});
+
+it('plans entries for a cluster as a cluster will, before the first of them is sent', async () => {
+  write('rows.jsonl', Array.from({ length: 20 }, (_, i) => JSON.stringify({ text: `row ${i} of these` })).join('\n'));
+  const engine = { backend: 'ray', address: 'http://127.0.0.1:1' };
+  const plan = (vary: unknown[]) =>
+    planRace(readRaceFile(write('cluster.race.json', { run: { ...RUN, engine }, vary })), {
+      signal: new AbortController().signal,
+    });
+  expect((await plan([{}])).entries).toHaveLength(1);
+  const error = await inputErrorOf(() => plan([{}, { name: 'other', method: { peft_type: 'BOTTLENECK_ADAPTER' } }]));
+  expect(error.message).toContain('has no method BOTTLENECK_ADAPTER');
 });
