@@ -9,7 +9,12 @@ export interface UsedDevice {
   threads: number;
 }
 
-const LIBRARIES: Record<string, string> = { tensorflow: 'TensorFlow', webgpu: 'WebGPU', wasm: 'WebAssembly', ray: 'Ray' };
+const LIBRARIES: Record<string, string> = {
+  tensorflow: 'TensorFlow',
+  webgpu: 'WebGPU',
+  wasm: 'WebAssembly',
+  ray: 'Ray',
+};
 
 export function deviceText({ backend, device, threads }: UsedDevice): string {
   return `${LIBRARIES[backend] ?? backend} · ${device.startsWith('CPU') ? `CPU, ${counted(threads, 'thread')}` : gpuText(device)}`;
