@@ -105,6 +105,13 @@ export class StandInJob {
     await this.ordered('sent');
   }
 
+  /** All that comes before the first step. */
+  async begin(step = 0, restarts = 0): Promise<void> {
+    this.hello();
+    await this.receive();
+    this.workers(step, restarts);
+  }
+
   queued(available: number): void {
     const wanted = { CPU: this.settings.num_workers };
     this.say({ type: 'queued', wanted, available: { CPU: available }, total: { CPU: 2 }, nodes: 1 });

@@ -83,9 +83,7 @@ async function failureOf(work: Promise<unknown>): Promise<EngineError> {
 
 /** What a job does that goes well. */
 async function goesWell(job: StandInJob, steps = 6): Promise<void> {
-  job.hello();
-  await job.receive();
-  job.workers();
+  await job.begin();
   for (let step = 1; step <= steps; step++) job.step(step);
   job.checkpoint(steps);
   job.complete(steps);
@@ -205,9 +203,7 @@ it('sends the token of the environment with every request, and writes it nowhere
 
 it('goes on following after the connection broke, without an event twice', async () => {
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.step(1);
     job.breakConnections();
     await new Promise(resolve => setTimeout(resolve, 100));
@@ -231,9 +227,7 @@ it('goes on following after the connection broke, without an event twice', async
 
 it('a cluster that can’t be reached for a while is waited for, with a warning', async () => {
   const running = start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.step(1);
     await new Promise(resolve => setTimeout(resolve, 1000));
     await server!.setReachable(false);
@@ -253,9 +247,7 @@ it('a cluster that can’t be reached for a while is waited for, with a warning'
 
 it('a worker that was lost: the loss goes on from the last checkpoint', async () => {
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.step(1);
     job.checkpoint(1);
     job.step(2);
@@ -276,9 +268,7 @@ it('another process goes on following a job, and the folder is as if nothing had
   let open = () => {};
   const gate = new Promise<void>(resolve => (open = resolve));
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.step(1);
     job.checkpoint(1);
     await gate;
@@ -340,9 +330,7 @@ it('resumes on the cluster from a checkpoint of this machine, and the other way 
 
 it('a run that moved to a cluster goes on there, also if it was disturbed before its first checkpoint', async () => {
   await start(async (job, job0) => {
-    job.hello();
-    await job.receive();
-    job.workers(3);
+    await job.begin(3);
     if (job0 === 0) return job.end('FAILED', 'The driver died.');
     expect(job.settings.resume).toMatchObject({ step: 3 });
     job.step(4);
@@ -382,9 +370,7 @@ it('checkpoints come from storage_path where this machine has the folder, else o
 
 it('stops and saves by an order to the job', async () => {
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.step(1);
     await job.ordered('stop');
     job.checkpoint(1);
@@ -480,9 +466,7 @@ it.each<[string, RayServerOptions, (job: StandInJob) => Promise<void> | void, Pa
     'a checkpoint that arrives damaged',
     {},
     async job => {
-      job.hello();
-      await job.receive();
-      job.workers();
+      await job.begin();
       job.checkpoint(1, { damage: true });
       job.complete(1);
     },
@@ -497,9 +481,7 @@ it.each<[string, RayServerOptions, (job: StandInJob) => Promise<void> | void, Pa
 
 it('a head that was restarted doesn’t know the job', async () => {
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.step(1);
     job.checkpoint(1);
     await new Promise(resolve => setTimeout(resolve, 300));
@@ -543,9 +525,7 @@ it.each<[string, RunChanges, string]>([
 
 it('checkpoints that came over the log leave nothing behind, also those that were there before', async () => {
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.step(1);
     job.checkpoint(1);
     job.step(2);
@@ -580,9 +560,7 @@ it('checkpoints that came over the log leave nothing behind, also those that wer
 
 it('what a job says last is not replaced by what follows', async () => {
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.say({ type: 'failed', code: 'diverged', message: 'the loss of step 1 is non-finite', step: 1 });
     job.say({ type: 'failed', code: 'internal', message: 'SystemExit: 1' });
     job.end('FAILED');
@@ -592,9 +570,7 @@ it('what a job says last is not replaced by what follows', async () => {
 
 it('a folder that is moved away meanwhile is said, and its job followed from where it is', async () => {
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.step(1);
   });
   const request = requestOf();
@@ -613,9 +589,7 @@ it('a folder that is moved away meanwhile is said, and its job followed from whe
 
 it('a run that made the model worse says so, as on this machine', async () => {
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     for (let step = 1; step <= 3; step++) job.step(step, 3);
     job.checkpoint(3);
     job.complete(3);
@@ -630,9 +604,7 @@ it('a run that made the model worse says so, as on this machine', async () => {
 it('a finished run that is resumed still says how much memory it took', async () => {
   await start(async (job, number) => {
     if (number === 0) return goesWell(job);
-    job.hello();
-    await job.receive();
-    job.workers(6);
+    await job.begin(6);
     return job.complete(6);
   });
   const request = requestOf();
@@ -643,9 +615,7 @@ it('a finished run that is resumed still says how much memory it took', async ()
 
 it('a stop before the first step is a cancellation, not a fault', async () => {
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.complete(0, 'stopped');
   });
   expect(await failureOf(trainOnRay(requestOf()))).toMatchObject({
@@ -672,9 +642,7 @@ it('files aren’t sent to a job that has ended meanwhile', async () => {
 
 it('a best checkpoint that can’t be read is not replaced without a word', async () => {
   await start(async job => {
-    job.hello();
-    await job.receive();
-    job.workers();
+    await job.begin();
     job.step(1);
     job.checkpoint(1, { best: 1 });
     job.step(2);

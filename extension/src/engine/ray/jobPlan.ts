@@ -99,8 +99,7 @@ export async function planJob(
   if (start !== null) paths.set(`start/${START_FILES[start]}`, join(folder, 'start', START_FILES[start]));
   if (resume) for (const name of [TRAINABLE, OPTIMIZER]) paths.set(`resume/${name}`, join(resume.checkpoint, name));
 
-  const named = pythonModel(planned);
-  const hubId = named !== null && !isAbsolute(named) ? named : null;
+  const hubId = hubModel(planned);
   if (hubId === null) for (const [name, path] of await modelFiles(folder, planned)) paths.set(`model/${name}`, path);
 
   const files = describeFiles(paths);
@@ -171,6 +170,12 @@ function jobState(state: ResumePoint['state']): JobState {
   const best = { best_step, best_loss, best_metric };
   const initial = { initial_loss, initial_metric };
   return { step, num_tokens, ...best, ...initial, evaluated, evaluations_without_improvement, train_seconds };
+}
+
+/** The id by which the cluster loads the base from the hub; null: its files are sent. */
+export function hubModel(planned: PlannedRun): string | null {
+  const named = pythonModel(planned);
+  return named !== null && !isAbsolute(named) ? named : null;
 }
 
 /** The base model's own files if Transformers reads them, else the folder that `merge` writes. */

@@ -49,7 +49,7 @@ import { ClusterClient, type JobStatus } from './clusterClient.js';
 import { packageName, packageUri, partContents, partPackage, zip } from './jobFiles.js';
 import { followJob, JobLostError } from './jobLog.js';
 import type { JobMessage, JobMessageOf, JobState } from './jobMessages.js';
-import { checkRun, planJob, type JobPlan } from './jobPlan.js';
+import { checkRun, hubModel, planJob, type JobPlan } from './jobPlan.js';
 import { readJobRecord, writeJobRecord, type JobRecord } from './jobRecord.js';
 
 /** Tried with Ray 2.60 on PyTorch 2.15; a cluster for GPUs comes with a PyTorch of its own. */
@@ -103,7 +103,7 @@ class ClusterRun {
   private hello: JobMessageOf<'hello'> | null = null;
   /** Whether a `started` event says that the job is followed again. */
   private isFollowed = false;
-  private program: { name: string; content: Uint8Array } | null = null;
+  private program: { sha256: string; content: Uint8Array } | null = null;
   private job: JobPlan | null = null;
 
   constructor(
@@ -177,7 +177,7 @@ class ClusterRun {
   private async askFirst(): Promise<void> {
     const { planned } = this.opened;
     const { files } = planned.onDisk;
-    const isSent = !this.isHubModel();
+    const isSent = hubModel(planned) === null;
     const sent = [
       `${planned.rows.train.indices.length} training rows${planned.rows.validation ? `, ${planned.rows.validation.indices.length} validation rows` : ''}, as token ids`,
       ...(isSent ? [`the base model ${files.reference}, if the cluster doesn’t have it`] : []),
@@ -185,11 +185,6 @@ class ClusterRun {
       'settings of the run, initial values or checkpoint of its adapter',
     ];
     if (!(await this.request.confirm(this.engine.address, sent))) throw new CancelledError('Nothing was sent.');
-  }
-
-  private isHubModel(): boolean {
-    const { reference, format } = this.opened.planned.onDisk.files;
-    return format !== 'gguf' && !reference.startsWith('embedded:') && !isAbsolute(reference);
   }
 
   /** Where the cluster keeps checkpoints, if this machine has the folder too. */
@@ -218,13 +213,8 @@ class ClusterRun {
     const run = readJobRecord(folder)?.run ?? `run-${randomUUID()}`;
     const token = this.markSharedFolder(run);
     const job = { version: 1, run, ...this.job.settings, storage_token: token };
-    const content = zip({
-      [PROGRAM]: packageFile('extension', 'python', PROGRAM),
-      'job.json': Buffer.from(JSON.stringify(job)),
-    });
-    const sha256 = createHash('sha256').update(content).digest('hex');
-    this.program = { name: packageName(sha256), content };
-    await this.put(packageName(sha256), content);
+    this.program = programPackage({ 'job.json': Buffer.from(JSON.stringify(job)) });
+    const workingDir = await this.sentProgram();
     this.record = {
       address: engine.address,
       run,
@@ -239,7 +229,7 @@ class ClusterRun {
     await this.client.submit({
       submission_id: this.record.submission_id,
       entrypoint: `python ${PROGRAM}`,
-      runtime_env: { ...(engine.runtime_env ?? RUNTIME_ENV), working_dir: packageUri(sha256) },
+      runtime_env: { ...(engine.runtime_env ?? RUNTIME_ENV), working_dir: workingDir },
       metadata: { tunewright: planned.run.config.name },
     });
   }
@@ -300,25 +290,19 @@ class ClusterRun {
     this.note(message);
     if (message.n <= this.written) return this.takeAgain(message);
     switch (message.type) {
-      case 'queued': {
-        const { n, ...event } = message;
-        return this.emit(event, n);
-      }
       case 'workers':
         return this.start(message);
       case 'step': {
         const { n, ...event } = message;
         return this.emit({ ...event, epoch: this.plan.epochsAfter(event.step), rss_bytes: rssOf(message) }, n);
       }
-      case 'evaluated': {
-        const { n, ...event } = message;
-        return this.emit(event, n);
-      }
       case 'sample': {
         const { n, ids, ...event } = message;
         const text = this.opened.planned.onDisk.tokenizer.decode(ids, { skipSpecialTokens: true });
         return this.emit({ ...event, text: text.trim() }, n);
       }
+      case 'queued':
+      case 'evaluated':
       case 'paused':
       case 'resumed': {
         const { n, ...event } = message;
@@ -494,11 +478,11 @@ class ClusterRun {
   /** Sends an order by a small job beside the one that trains. @returns whether it got there */
   private async order(command: string): Promise<boolean> {
     const job = `tunewright-order-${randomUUID()}`;
-    const program = await this.programPackage();
+    const workingDir = await this.sentProgram();
     await this.client.submit({
       submission_id: job,
       entrypoint: `python ${PROGRAM} ${this.record.run} ${command}`,
-      runtime_env: { working_dir: `gcs://${program}` },
+      runtime_env: { working_dir: workingDir },
     });
     const began = performance.now();
     let status: JobStatus | null = { status: 'PENDING', message: null };
@@ -511,14 +495,12 @@ class ClusterRun {
     return false;
   }
 
-  /** The package with the program; a process that goes on following has none yet. */
-  private async programPackage(): Promise<string> {
-    this.program ??= (() => {
-      const content = zip({ [PROGRAM]: packageFile('extension', 'python', PROGRAM) });
-      return { name: packageName(createHash('sha256').update(content).digest('hex')), content };
-    })();
-    await this.put(this.program.name, this.program.content);
-    return this.program.name;
+  /** Address of the package with the program, which the cluster has; a process that goes on following makes one without a job. */
+  private async sentProgram(): Promise<string> {
+    this.program ??= programPackage();
+    const { sha256, content } = this.program;
+    await this.put(packageName(sha256), content);
+    return packageUri(sha256);
   }
 
   private async end(last: JobMessage): Promise<RunResult> {
@@ -679,6 +661,12 @@ class ClusterRun {
 /** Of the worker that has the most. */
 function rssOf({ workers }: JobMessageOf<'step'>): number {
   return Math.max(...workers.map(({ rss_bytes: bytes }) => bytes));
+}
+
+/** The program, with files that belong to it. */
+function programPackage(files: Record<string, Uint8Array> = {}): { sha256: string; content: Uint8Array } {
+  const content = zip({ [PROGRAM]: packageFile('extension', 'python', PROGRAM), ...files });
+  return { sha256: createHash('sha256').update(content).digest('hex'), content };
 }
 
 /** @returns whether it was done: not if the cluster can't be reached for now */
